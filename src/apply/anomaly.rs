@@ -1,7 +1,7 @@
 //! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
 //! column of a table or region of an image.
 
-use wgvae_data::{Cell, Columns, Examples, Provenance, Shape, Unseen, ValueKind};
+use wgvae_data::{Cell, Columns, Examples, NOTHING, Provenance, Shape, Unseen, ValueKind, Vocabulary};
 use wgvae_engine::plan::is_missing;
 
 use super::joined::Joined;
@@ -70,7 +70,8 @@ pub struct Scores {
     pub negative_elbos: Vec<f64>,
     /// How far each row is from training rows, if that was joined.
     pub distances: Option<Vec<f64>>,
-    /// The mean squared error of each row's reconstruction, in the units the model was trained with.
+    /// The mean squared error of each row's reconstruction, in the units the model was trained with; of a text the nats of a token under
+    /// its mean code.
     pub errors: Vec<f64>,
     /// How many parts a row has.
     parts: usize,
@@ -102,6 +103,16 @@ impl Scores {
             .into_iter()
             .map(|score| score.negative_elbo())
             .collect();
+        if model.is_of_texts() {
+            let losses: Vec<f64> = model.token_losses(rows)?.into_iter().map(f64::from).collect();
+            let tokens = rows.numbers(0..rows.rows, width);
+            let mean = |(losses, tokens): (&[f64], &[f32])| {
+                losses.iter().sum::<f64>() / tokens.iter().filter(|token| **token != NOTHING).count().max(1) as f64
+            };
+            let errors = losses.chunks_exact(width).zip(tokens.chunks_exact(width)).map(mean).collect();
+            progress(rows.rows);
+            return Ok(Self { negative_elbos: scores.clone(), scores, distances: None, errors, parts: width, losses });
+        }
         let mut errors = Vec::with_capacity(rows.rows);
         let mut losses = Vec::with_capacity(rows.rows * parts.len());
         model.reconstruct_each(rows, |row, mean, parameters| {
@@ -154,12 +165,27 @@ impl Scores {
     /// training rows, the mean over these rows stands for theirs.
     pub fn shares(&self, train: Option<&TrainingScores>) -> Vec<f64> {
         let expected = train.map_or_else(|| means(&self.losses, self.parts), |train| train.losses.clone());
+        self.shares_above(&expected)
+    }
+
+    /// `(N, parts)`: the share of each part in what a row loses.
+    pub fn shares_of_all(&self) -> Vec<f64> {
+        self.shares_above(&vec![0.0; self.parts])
+    }
+
+    /// `(N, parts)`: the share of each part in what a row's parts lose more than these.
+    fn shares_above(&self, expected: &[f64]) -> Vec<f64> {
         let of_row = |row: &[f64]| -> Vec<f64> {
-            let all: Vec<f64> = row.iter().zip(&expected).map(|(loss, expected)| (loss - expected).max(0.0)).collect();
+            let all: Vec<f64> = row.iter().zip(expected).map(|(loss, expected)| (loss - expected).max(0.0)).collect();
             let sum: f64 = all.iter().sum();
             all.iter().map(|part| if sum > 0.0 { part / sum } else { 0.0 }).collect()
         };
         self.losses.chunks_exact(self.parts.max(1)).flat_map(of_row).collect()
+    }
+
+    /// `(N, parts)`: the loss of each part under the mean code.
+    pub fn losses(&self) -> &[f64] {
+        &self.losses
     }
 
     /// Row numbers, the most anomalous first.
@@ -181,8 +207,23 @@ pub struct Expected {
     pub probability: Option<f64>,
 }
 
-/// What a model expects of each cell `(N, C)` of a table's rows, given all of the row.
+/// What a model expects of each cell `(N, C)` of a table's rows, given all of the row; of each token `(N, T)` of texts, given their codes
+/// and the tokens before it.
 pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<Vec<Expected>, RunError> {
+    if let Some(vocabulary) = &run.data.vocabulary {
+        let tokens = rows.numbers(0..rows.rows, run.data.shape.len());
+        let word = |token: f32| match token {
+            NOTHING => Cell::Missing,
+            token => Cell::Word(vocabulary.shown(token as u32)),
+        };
+        let of = |(token, (likeliest, probability)): (f32, (u32, f64))| Expected {
+            seen: word(token),
+            mean: word(likeliest as f32),
+            deviation: None,
+            probability: Some(probability),
+        };
+        return Ok(tokens.into_iter().zip(model.likeliest_tokens(rows)?).map(of).collect());
+    }
     let Some(columns) = &run.data.columns else { return Ok(Vec::new()) };
     let shown = model.reconstruct_shown(rows)?;
     let seen = columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept);
@@ -211,9 +252,26 @@ pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<
     Ok(seen.into_iter().zip(means).enumerate().map(of).collect())
 }
 
-/// The parts of a row that unusual values are looked for in, and their names: columns, or regions of an image in rows and columns.
+/// Tokens of texts that the vocabulary does not have, where no training row has such a token either.
+pub fn unseen_tokens(run: &Run, rows: &Examples, train: &Examples) -> Vec<Unseen> {
+    let Some(vocabulary) = &run.data.vocabulary else { return Vec::new() };
+    let width = run.data.shape.len();
+    let is_unknown = |token: &f32| *token == Vocabulary::UNKNOWN as f32;
+    if train.numbers(0..train.rows, width).iter().any(is_unknown) {
+        return Vec::new();
+    }
+    let tokens = rows.numbers(0..rows.rows, width);
+    let unknown = tokens.iter().enumerate().filter(|(_, token)| is_unknown(token));
+    let why = |column: usize| format!("token {column} is none of the {} of training rows", vocabulary.unit.name());
+    unknown.map(|(i, _)| Unseen { row: i / width, column: i % width, why: why(i % width) }).collect()
+}
+
+/// The parts of a row that unusual values are looked for in, and their names: columns, tokens, or regions of an image in rows and columns.
 /// `names` are those of columns and of single values.
 pub fn parts(shape: Shape, columns: Option<&Columns>, names: Vec<String>) -> (Vec<String>, Vec<Vec<usize>>) {
+    if let Shape::Text { length, .. } = shape {
+        return ((0..length).map(|i| format!("token {i}")).collect(), (0..length).map(|i| vec![i]).collect());
+    }
     let Shape::Image { height, width, channels } = shape else {
         let spans = columns.map_or_else(|| (0..shape.len()).map(|i| i..i + 1).collect(), Columns::spans);
         return (names, spans.into_iter().map(Iterator::collect).collect());

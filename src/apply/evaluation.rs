@@ -4,7 +4,8 @@ use std::f64::consts::LN_2;
 use std::ops::Range;
 
 use serde::Serialize;
-use wgvae_data::{Column, Columns, Examples, ValueKind};
+use wgvae_data::write::decoded;
+use wgvae_data::{Column, Columns, Examples, NOTHING, ValueKind};
 use wgvae_engine::kernels::batch::Binarise;
 
 use super::statistics::{kl_per_dimension, mean_variances};
@@ -50,12 +51,19 @@ pub struct Evaluation {
     pub is_active: Vec<bool>,
     /// How many do.
     pub active_units: usize,
-    /// The negative ELBO in bits for each value of a row, in the units of the data: of its levels, or of a table's own units.
+    /// The negative ELBO in bits for each value of a row, in the units of the data: of its levels, or of a table's own units; of a text
+    /// for each token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_dimension: Option<f64>,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_bits: Option<&'static str>,
+    /// The negative ELBO of texts in nats for each token, with the end as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats_per_token: Option<f64>,
+    /// The negative ELBO of texts in bits for each character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_character: Option<f64>,
 }
 
 /// What the test losses of training are, in words.
@@ -113,15 +121,36 @@ impl Evaluation {
             is_active,
             bits_per_dimension: bits.ok(),
             no_bits: bits.err(),
+            nats_per_token: bits.ok().filter(|_| run.data.vocabulary.is_some()).map(|bits| bits * LN_2),
+            bits_per_character: bits.ok().and_then(|_| bits_per_character(run, rows, negative_elbo)),
         }
     }
 }
 
 /// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
 pub fn bits_per_dimension(run: &Run, rows: &Examples, nats: f64) -> Result<f64, &'static str> {
-    // A value of a table is a cell.
-    let width = run.data.columns.as_ref().map_or(run.data.shape.len(), Columns::len) as f64;
+    let width = match (&run.data.columns, &run.data.vocabulary) {
+        // A value of a table is a cell, that of a text a token.
+        (Some(columns), _) => columns.len() as f64,
+        (None, Some(_)) => tokens_per_row(run, rows),
+        (None, None) => run.data.shape.len() as f64,
+    };
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
+}
+
+/// The mean number of tokens of a text, its end among them.
+fn tokens_per_row(run: &Run, rows: &Examples) -> f64 {
+    let tokens = rows.numbers(0..rows.rows, run.data.shape.len());
+    tokens.iter().filter(|token| **token != NOTHING).count() as f64 / rows.rows as f64
+}
+
+/// Nats of a text as bits for each of its characters.
+fn bits_per_character(run: &Run, rows: &Examples, nats: f64) -> Option<f64> {
+    let vocabulary = run.data.vocabulary.as_ref()?;
+    let width = run.data.shape.len();
+    let texts = decoded(&rows.numbers(0..rows.rows, width), width, vocabulary);
+    let characters: usize = texts.iter().map(|text| text.chars().count()).sum();
+    (characters > 0).then(|| nats * rows.rows as f64 / LN_2 / characters as f64)
 }
 
 /// What the units of the data add to the bits of a row: a density in units that are wider by a factor has as many bits more as

@@ -127,6 +127,7 @@ fn table(runs: &[RunMetrics]) -> String {
         loss("Reconstruction", |r| r.headline.reconstruction, measured),
         plain(runs, "KL", |r| r.headline.kl.map(measured)),
         plain(runs, "Active units", |r| r.headline.active.map(|(active, all)| format!("{active} of {all}"))),
+        plain(runs, "Mutual information", |r| r.headline.mutual_information.map(measured)),
         loss("Bits per dimension", |r| r.headline.bits_per_dimension, |v| format!("{v:.3}")),
         plain(runs, "Of epoch", |r| (r.epoch > 0).then(|| grouped(r.epoch as u64))),
         plain(runs, "To know", notices),

@@ -37,6 +37,8 @@ pub struct Page {
     pub columns: Vec<ColumnSummary>,
     /// Samples of a table beside its data.
     pub samples: Samples,
+    /// Texts of a model of texts.
+    pub texts: Texts,
     /// The configuration as TOML.
     pub config: String,
     /// Commands to continue with.
@@ -118,6 +120,10 @@ pub struct Headline {
     pub active: Option<(usize, usize)>,
     /// The test loss in bits per value of an example.
     pub bits_per_dimension: Option<f64>,
+    /// The test loss of texts in nats per token, and in bits per character.
+    pub of_texts: Option<[f64; 2]>,
+    /// The mutual information of texts and their codes, in nats.
+    pub mutual_information: Option<f64>,
 }
 
 /// The metrics of an epoch.
@@ -248,6 +254,17 @@ pub struct Samples {
     pub associations: Option<[Matrix; 2]>,
     /// Some rows of the data and of samples.
     pub rows: Option<SampleRows>,
+}
+
+/// What a model makes of texts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Texts {
+    /// Test texts, and the likeliest text of the code of each.
+    pub reconstructions: Vec<[String; 2]>,
+    /// Texts that the model drew.
+    pub samples: Vec<String>,
+    /// The likeliest texts of codes between those of two test texts, which come first and last.
+    pub between: Vec<String>,
 }
 
 /// A figure of samples beside that of rows that were not trained on.

@@ -13,6 +13,7 @@ mod samples;
 mod scatter;
 mod sections;
 mod sparkline;
+mod texts;
 
 pub use grid::{PictureSides, columns, grid, labelled, reconstructions, stacked, strips};
 pub use numbers::{duration, measured};

@@ -2,10 +2,10 @@
 
 pub use super::contents::{
     Best, ColumnSummary, Command, ComparedFigure, Diagnosed, Dimension, EpochMetrics, Facts, Figure, Headline, Latent,
-    Marginal, Matrix, Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
+    Marginal, Matrix, Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips, Texts,
 };
 use super::markup::escape;
-use super::{samples, sections};
+use super::{samples, sections, texts};
 
 /// The page as one file, with its style, charts and pictures embedded.
 pub fn html(page: &Page) -> String {
@@ -17,6 +17,7 @@ pub fn html(page: &Page) -> String {
         sections::latent(page),
         sections::columns(&page.columns),
         samples::samples(&page.samples),
+        texts::texts(&page.texts),
         sections::run(page),
         sections::next(&page.next),
     ];
@@ -126,6 +127,11 @@ mod tests {
                     rows: [vec![vec!["1.75".into(), "<Uri>".into()]], Vec::new()],
                 }),
             },
+            texts: Texts {
+                reconstructions: vec![["<b> here".into(), "a hare".into()]],
+                samples: vec!["a sample".into()],
+                between: Vec::new(),
+            },
             config: "[data]".into(),
             next: vec![line],
         };
@@ -137,6 +143,7 @@ mod tests {
             "Latent space",
             "Columns and their reconstructions",
             "Samples beside the data",
+            "Texts",
             "The run",
             "Next steps",
         ];
@@ -156,6 +163,8 @@ mod tests {
             "<caption>Rows of the data</caption>",
             "<td>&lt;Uri&gt;</td>",
             "and 3 more columns",
+            "&lt;b&gt; here</th><td>a hare</td>",
+            "<caption>Samples</caption>",
             "<span>dimension 7, KL 2.31 nats</span><img ",
             "<td>104.32 ± 0.610</td><td>1,000 test rows, 500 draws</td>",
         ] {

@@ -85,6 +85,9 @@ fn tiles(headline: &Headline) -> String {
         ("Reconstruction", number(headline.reconstruction), nats),
         ("KL", number(headline.kl), nats),
         ("Active units", active, of.as_str()),
+        ("Mutual information", number(headline.mutual_information), "nats that codes tell of texts"),
+        ("Nats per token", headline.of_texts.map(|[nats, _]| format!("{nats:.3}")), "the end of a text is one"),
+        ("Bits per character", headline.of_texts.map(|[_, bits]| format!("{bits:.3}")), "from the test loss"),
         ("Bits per dimension", headline.bits_per_dimension.map(|v| format!("{v:.3}")), "from the test loss"),
     ];
     let tiles: String = tiles

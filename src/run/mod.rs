@@ -8,6 +8,7 @@ mod pictures;
 mod resume;
 mod samples;
 mod tables;
+mod texts;
 mod training;
 
 use std::path::PathBuf;

@@ -16,13 +16,15 @@ use crate::report::page::{
     Strips,
 };
 use crate::report::{self, latent};
-use crate::train::{Diagnosis, advice};
+use crate::train::{Diagnosis, advice, mutual_information};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
 /// Latent dimensions in the picture of the traversal: those with the highest KL.
 const TRAVERSED: usize = 20;
 const TRAVERSAL_STEPS: usize = 11;
+/// Rows whose mutual information with their codes is shown, at most.
+const INFORMED: usize = 1000;
 
 /// One line about the network and its loss.
 pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) -> String {
@@ -31,8 +33,11 @@ pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) 
     // A run's configuration fits its data.
     let (encoder, decoder) =
         config.vae_spec(rows.clone()).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
-    let of_images = encoder.first().is_some_and(|layer| matches!(layer.from, Extent::Image(_)));
-    let input = if of_images { data } else { Extent::Flat(data.len()) };
+    let has_form = |extent: Extent| matches!(extent, Extent::Image(_) | Extent::Tokens { .. });
+    let input = match encoder.first() {
+        Some(layer) if has_form(layer.from) => data,
+        _ => Extent::Flat(data.len()),
+    };
     let to = |layers: Vec<model::SizedLayer>| layers.into_iter().map(|layer| layer.to);
     let extents = std::iter::once(input).chain(to(encoder)).chain([Extent::Flat(m.latent)]).chain(to(decoder));
     let widths: Vec<String> = extents.map(|extent| extent.to_string()).collect();
@@ -149,15 +154,18 @@ fn contents(
         Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
         _ => Some(figures.loss),
     };
-    let shown = model.reconstruct(split)?;
+    let is_of_texts = run.data.vocabulary.is_some();
+    // Some texts are enough: their tokens come one after the other.
+    let shown = if is_of_texts { Vec::new() } else { model.reconstruct(split)? };
     let mixture = Mixture::of(run)?;
     let samples = match run.has_prior() || mixture.is_some() {
-        true if run.data.columns.is_none() => {
+        true if run.data.columns.is_none() && !is_of_texts => {
             model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?.1
         }
         _ => DecoderOutput::default(),
     };
     let (of_table, unlike) = super::samples::samples(run, [split, train], mixture.as_ref(), model)?;
+    let some = codes.mu.len().min(INFORMED * codes.latent);
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
     Ok(Page {
@@ -172,8 +180,11 @@ fn contents(
             active: Some((figures.active_units, codes.latent)),
             bits_per_dimension: match run.config.model.objective {
                 Objective::Iwae => test_loss.and_then(|nats| bits_per_dimension(run, split, nats).ok()),
-                _ => figures.bits_per_dimension,
+                _ => figures.bits_per_dimension.filter(|_| !is_of_texts),
             },
+            of_texts: figures.nats_per_token.zip(figures.bits_per_character).map(<[f64; 2]>::from),
+            mutual_information: (is_of_texts && run.has_prior())
+                .then(|| mutual_information(&codes.mu[..some], &codes.logvar[..some], codes.latent)),
         },
         epochs: epochs(metrics),
         diagnoses: metrics.diagnoses.iter().map(diagnosed).collect(),
@@ -189,6 +200,7 @@ fn contents(
         }),
         columns: tables::columns(run, split, &shown),
         samples: of_table,
+        texts: super::texts::texts(run, split, mixture.as_ref(), model)?,
         config: run.config.to_toml()?,
         next: next(run),
     })

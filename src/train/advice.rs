@@ -3,7 +3,10 @@
 use super::diagnosis::COLLAPSED;
 use super::event::EpochReport;
 use crate::config::Config;
-use crate::model::Objective;
+use crate::model::{Likelihood, Objective};
+
+/// The share of the test loss of texts, in nats per example, below which a KL tells next to nothing.
+const COLLAPSED_SHARE: f64 = 0.02;
 
 /// A rise of the test loss, as a share of it, that is more than chance.
 const RISE: f64 = 0.02;
@@ -11,9 +14,29 @@ const RISE: f64 = 0.02;
 /// The share of the whole fall of the test loss that the last quarter of the epochs has in a run that should go on.
 const STILL_FALLING: f64 = 0.08;
 
-/// Whether a KL is so small that the latent tells next to nothing.
-pub(super) fn is_collapsed(config: &Config, kl: f64) -> bool {
-    config.model.objective != Objective::Ae && config.model.beta > 0.0 && kl < COLLAPSED
+/// Whether the KL of test rows is so small that the latent tells next to nothing; of a text, next to what its tokens cost.
+pub(super) fn is_collapsed(config: &Config, test: &EpochReport) -> bool {
+    let of_text = if is_of_texts(config) { COLLAPSED_SHARE * test.test_loss } else { 0.0 };
+    config.model.objective != Objective::Ae && config.model.beta > 0.0 && test.test_kl < COLLAPSED.max(of_text)
+}
+
+fn is_of_texts(config: &Config) -> bool {
+    config.model.likelihood == Likelihood::Tokens
+}
+
+/// What to try against a collapse.
+pub(super) fn remedy(config: &Config) -> &'static str {
+    match config.model.objective {
+        // The objective iwae has no beta to lower.
+        Objective::Iwae => "more epochs",
+        // A decoder of texts that sees the tokens before needs a reason to look at the code.
+        Objective::Elbo if is_of_texts(config) => {
+            "`model.free_bits = 0.1`, `model.kl_at_most = 5`, `model.word_dropout = 0.3`, `model.beta_schedule = \"cyclical\"`"
+        }
+        _ if is_of_texts(config) => "`model.word_dropout = 0.3`",
+        _ if config.model.beta > 1.0 => "a smaller `model.beta`, `model.beta_warmup_epochs = 10`",
+        _ => "`model.beta = 0.1`, `model.beta_warmup_epochs = 10`",
+    }
 }
 
 /// A problem that a finished run seems to have.
@@ -29,18 +52,13 @@ pub struct Advice {
 /// order.
 pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_losses: &[f64]) -> Vec<Advice> {
     let mut all = Vec::new();
-    if is_collapsed(config, best.test_kl) {
-        let remedy = match config.model.objective {
-            // The objective iwae has no beta to lower.
-            Objective::Iwae => "more epochs, ",
-            _ if config.model.beta > 1.0 => "a smaller `model.beta`, `model.beta_warmup_epochs = 10`, ",
-            _ => "`model.beta = 0.1`, `model.beta_warmup_epochs = 10`, ",
-        };
+    if is_collapsed(config, best) {
         all.push(Advice {
             headline: "Collapsed: the latent says next to nothing".into(),
             sentence: format!(
-                "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {remedy}or another `train.seed`",
-                best.test_kl
+                "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {}, or another `train.seed`",
+                best.test_kl,
+                remedy(config)
             ),
         });
     }
@@ -107,6 +125,21 @@ mod tests {
         assert_eq!(headlines, ["Collapsed: the latent says next to nothing", "Overfits after epoch 32"]);
         // Both losses rise: that is not overfitting.
         assert!(of(report(9, 12.0, 13.0, 5.0), report(80, 15.0, 20.1, 6.0)).is_empty());
+    }
+
+    #[test]
+    fn texts_collapse_next_to_what_their_tokens_cost() {
+        let mut config = Config::default();
+        let end = report(9, 40.0, 40.0, 0.5);
+        assert!(sentences(advice(&config, &end, &end, &[])).is_empty());
+        config.model.likelihood = Likelihood::Tokens;
+        let found = sentences(advice(&config, &end, &end, &[]));
+        assert!(found.len() == 1 && found[0].contains("try `model.free_bits = 0.1`, "), "{found:?}");
+        let end = report(9, 40.0, 40.0, 0.9);
+        assert!(sentences(advice(&config, &end, &end, &[])).is_empty());
+        (config.model.objective, config.model.kl_at_most) = (Objective::Iwae, None);
+        let end = report(9, 40.0, 40.0, 0.05);
+        assert!(sentences(advice(&config, &end, &end, &[]))[0].contains("try more epochs, or another"));
     }
 
     #[test]

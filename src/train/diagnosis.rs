@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use wgvae_engine::exec::oracle;
+use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{LOGVAR_RANGE, ParamTable};
 
 /// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
@@ -37,6 +39,9 @@ pub struct Diagnosis {
     pub kl_per_dimension: Vec<f64>,
     /// How many dimensions tell those rows apart: the variance of their mean is above 0.01, and their KL, if there is one, above 0.05 nats.
     pub active_units: usize,
+    /// The mutual information of those rows and their codes, in nats, of a model of texts: its decoder may do without the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutual_information: Option<f64>,
     /// The norm of the last step's gradient by each layer's parameters, before clipping.
     pub gradient_norms: BTreeMap<String, f64>,
 }
@@ -78,6 +83,35 @@ pub fn variances(mu: &[f32], latent: usize) -> Vec<f64> {
     }
     let rows = (mu.len() / latent) as f64;
     sums.into_iter().map(|sum| sum / rows).collect()
+}
+
+/// The mutual information of rows and codes in nats: over a draw of each row's code, the mean of `ln q(z|x) - ln q(z)`, where `q(z)` is
+/// the mean over these rows. It is at most the logarithm of their number. `mu` and `logvar (N, Z)`.
+pub fn mutual_information(mu: &[f32], logvar: &[f32], latent: usize) -> f64 {
+    let rows = mu.len() / latent;
+    let inverse: Vec<f32> = logvar.iter().map(|logvar| (-logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)).exp()).collect();
+    // Of each row, what its density has beside the distance.
+    let height = |logvar: &[f32]| logvar.iter().map(|x| x.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)).sum::<f32>();
+    let heights: Vec<f32> = logvar.chunks(latent).map(height).collect();
+    let key = key(0, Stream::EvaluationNoise, 0);
+    let (mut z, mut densities) = (vec![0.0; latent], vec![0.0; rows]);
+    let mut sum = 0.0;
+    for row in 0..rows {
+        for (i, z) in z.iter_mut().enumerate() {
+            let place = row * latent + i;
+            *z = mu[place] + oracle::normal::<f32>(key, place as u32, 0) / inverse[place].sqrt();
+        }
+        let of_rows = mu.chunks_exact(latent).zip(inverse.chunks_exact(latent)).zip(&heights);
+        for (density, ((mu, inverse), height)) in densities.iter_mut().zip(of_rows) {
+            let squares: f32 =
+                z.iter().zip(mu).zip(inverse).map(|((z, mu), inverse)| (z - mu) * (z - mu) * inverse).sum();
+            *density = -0.5 * (squares + height);
+        }
+        let most = densities.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mean = densities.iter().map(|density| f64::from(density - most).exp()).sum::<f64>() / rows as f64;
+        sum += f64::from(densities[row] - most) - mean.ln();
+    }
+    sum / rows as f64
 }
 
 /// Says of each dimension whether it tells rows apart, by the variances of means and, where there are some, KL
@@ -135,6 +169,22 @@ mod tests {
         // A wide code is as far as a narrow one from a normal with its own moments.
         let wide = kl_per_dimension(&[20.0, -20.0], &[-3.0 + 2.0 * 10_f32.ln(); 2], &[0.0], &[10.0]);
         assert!((wide[0] - kl[0]).abs() < 1e-5, "{wide:?}");
+    }
+
+    #[test]
+    fn information_is_what_codes_tell_of_rows() {
+        // Half of the rows have one code, half another one that is far from it: a draw tells ln 2 nats of its row.
+        let mu: Vec<f32> = (0..400).map(|i| if i % 2 == 0 { 50.0 } else { -50.0 }).collect();
+        assert!((mutual_information(&mu, &vec![0.0; 400], 1) - 2.0_f64.ln()).abs() < 1e-6);
+        assert!(mutual_information(&[0.3; 200], &[-1.0; 200], 2).abs() < 1e-6);
+        // Codes that are far from each other tell which row it is.
+        let apart: Vec<f32> = (0..100).map(|i| 100.0 * i as f32).collect();
+        assert!((mutual_information(&apart, &[0.0; 100], 1) - 100.0_f64.ln()).abs() < 1e-6);
+        // A normal of variance 1 with noise of variance 1/3: ln 2 nats (half of ln 4).
+        let key = key(7, Stream::Prior, 0);
+        let mu: Vec<f32> = (0..1000).map(|i| oracle::normal::<f32>(key, i, 0)).collect();
+        let found = mutual_information(&mu, &vec![-(3.0_f32.ln()); 1000], 1);
+        assert!((found - 2.0_f64.ln()).abs() < 0.06, "{found}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod weights;
 pub use advice::{Advice, advice};
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, Unusable, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, MeasuredChoice, Tune};
-pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
+pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, mutual_information, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use files::{CODES, CONFIG, DATA, EVALUATION, Files, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD};
 pub use folder::{RunFolder, checkpoints, is_training};

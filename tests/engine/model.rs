@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use wgvae::config::{Config, PRESETS};
+use wgvae::config::{Config, PRESETS, RowSpec};
 use wgvae::data::{Dataset, Examples, Shape, Values};
-use wgvae::model::{DataSpec, Likelihood, Vae};
+use wgvae::model::{DataSpec, Extent, Likelihood, Vae, VaeSpec};
 use wgvae::train::{
     CheckpointInterval, FORMAT, Origin, RunFolder, Saving, StepMetrics, StepSchedule, Trainer, initial_weights,
 };
@@ -40,7 +40,7 @@ fn models() -> Vec<(String, Config)> {
             )),
         ));
     }
-    for likelihood in Likelihood::ALL {
+    for likelihood in Likelihood::ALL.into_iter().filter(|likelihood| *likelihood != Likelihood::Tokens) {
         let name = likelihood.name();
         let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
         let text = format!("[model]\nhidden = [6]\nlatent = 3\nlikelihood = \"{name}\"\n{sigma}\n[train]\nbatch = 4");
@@ -66,21 +66,56 @@ fn models() -> Vec<(String, Config)> {
         let text = format!("[model]\n{hidden}latent = 3\n{model}\n[train]\nbatch = 4");
         all.push((name.to_string(), config(&text)));
     }
+    for (name, encoder, decoder) in [
+        ("gru", "\"embed 3\", \"gru 4\", \"last\"", "\"embed 2\", \"gru 3\""),
+        ("lstm", "\"embed 3\", \"lstm 3 both\", \"mean\"", "\"embed 2\", \"lstm 4\", \"dense 3 tanh\""),
+    ] {
+        let text = format!(
+            "[model]\nencoder = [{encoder}]\ndecoder = [{decoder}]\nlatent = 3\nlikelihood = \"tokens\"\n[train]\nbatch = 4"
+        );
+        all.push((name.to_string(), config(&text)));
+    }
     all
 }
 
 const WIDTH: usize = 7;
+/// Tokens of the vocabulary of texts.
+const VOCABULARY: usize = 5;
 const DATA: DataSpec = DataSpec { train_rows: 9, test_rows: 9, bytes: false };
 
+/// The specification of a model on rows of seven values, or on texts of as many tokens.
+fn spec(config: &Config) -> VaeSpec {
+    match config.model.likelihood {
+        Likelihood::Tokens => {
+            let extent = Extent::Tokens { steps: WIDTH, vocabulary: VOCABULARY };
+            config.vae_spec(RowSpec { extent, classes: 0, table: None, missing: false, rows: 9 }).unwrap()
+        }
+        _ => config.vae_spec(WIDTH).unwrap(),
+    }
+}
+
 fn vae(config: &Config) -> Vae {
-    Vae::new(&config.vae_spec(WIDTH).unwrap(), &config.train_spec(), DATA).unwrap()
+    Vae::new(&spec(config), &config.train_spec(), DATA).unwrap()
+}
+
+/// Texts of one to seven tokens, the last of which is the end; behind it there is none.
+fn texts() -> Vec<f32> {
+    let token = |(row, time): (usize, usize)| match (1 + row * 3 % WIDTH).cmp(&(time + 1)) {
+        std::cmp::Ordering::Less => -1.0,
+        std::cmp::Ordering::Equal => 0.0,
+        std::cmp::Ordering::Greater => (1 + (row + 2 * time) % (VOCABULARY - 1)) as f32,
+    };
+    (0..9).flat_map(|row| (0..WIDTH).map(move |time| (row, time))).map(token).collect()
 }
 
 /// Data, noise and weights that depend only on their index.
 fn fill(vae: &Vae, executor: &mut Executor) {
     let wave = |n: usize, speed: f32| -> Vec<f32> { (0..n).map(|i| 0.5 + 0.5 * (speed * i as f32).sin()).collect() };
-    executor.write(vae.train_data, &wave(9 * WIDTH, 1.3)).unwrap();
-    executor.write(vae.test_data, &wave(9 * WIDTH, 0.9)).unwrap();
+    let is_of_texts = vae.program.plans.iter().flat_map(|plan| &plan.ops).any(|op| op.kernel.family() == Family::Embed);
+    for (data, speed) in [(vae.train_data, 1.3), (vae.test_data, 0.9)] {
+        let rows = if is_of_texts { texts() } else { wave(9 * WIDTH, speed) };
+        executor.write(data, &rows).unwrap();
+    }
     executor.write(vae.clip, &[1.0]).unwrap();
     if let Some(noise) = vae.noise {
         let draws = vae.program.tensors.get(noise).len();
@@ -112,7 +147,7 @@ fn every_function_of_every_model_is_listed() {
 #[test]
 fn every_gradient_agrees_with_differences() {
     for (name, config) in models() {
-        let vae = Vae::with_given_noise(&config.vae_spec(WIDTH).unwrap(), &config.train_spec(), DATA).unwrap();
+        let vae = Vae::with_given_noise(&spec(&config), &config.train_spec(), DATA).unwrap();
         let program = without_update(vae.program.clone());
         let mut executor = Executor::OracleF64(Box::new(Oracle::new(program)));
         fill(&vae, &mut executor);

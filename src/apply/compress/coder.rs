@@ -1,10 +1,11 @@
 //! Rows onto a stack and back, by what a model says of them.
 
+use wgvae_data::{NOTHING, Vocabulary};
 use wgvae_engine::kernels::rng::{Stream, key, threefry2x32};
 use wgvae_engine::plan::LOGVAR_RANGE;
 
-use super::alphabet::{Alphabet, rows_of};
-use super::masses::{Bit, Density, Level, NormalGrid, NormalMasses, Uniform, Weighted};
+use super::alphabet::{Alphabet, Symbol, rows_of, tokens_in};
+use super::masses::{Bit, Density, Known, Level, NormalGrid, NormalMasses, Uniform, Weighted};
 use super::stack::Stack;
 use crate::apply::distribution::scale_of_level;
 use crate::apply::{Codes, DecoderOutput, Parameters, PriorMixture, Run, RunError, TrainedModel};
@@ -61,7 +62,7 @@ impl Levels {
 
 /// Rows of a batch as they are on the stack.
 pub(super) struct Batch {
-    pub symbols: Vec<u8>,
+    pub symbols: Vec<Symbol>,
     pub classes: Vec<u32>,
 }
 
@@ -104,9 +105,14 @@ impl<'a> Coder<'a> {
         }
     }
 
+    /// The codes `(B, Z)` that places stand for.
+    fn codes_of(&self, places: &[u32]) -> Vec<f32> {
+        places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect()
+    }
+
     /// What the decoder shows for places `(B, Z)`.
     fn decode(&mut self, places: &[u32], classes: &[u32]) -> Result<DecoderOutput, RunError> {
-        let z: Vec<f32> = places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect();
+        let z = self.codes_of(places);
         self.model.decoder_output(&z, classes)
     }
 
@@ -130,25 +136,105 @@ impl<'a> Coder<'a> {
 
     /// How probable each part of the prior is for the places of a row.
     fn parts_of(&self, places: &[u32]) -> Weighted {
-        let z: Vec<f32> = places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect();
-        Weighted::of_logarithms(&self.prior.log_densities(&z))
+        Weighted::of_logarithms(&self.prior.log_densities(&self.codes_of(places)))
     }
 
-    fn push_value(&self, stack: &mut Stack, shown: &DecoderOutput, place: usize, symbol: u8) {
-        let mean = shown.means[place];
-        match self.alphabet {
-            Alphabet::Bits => stack.push(&Bit::new(mean), symbol.into()),
-            Alphabet::Levels => stack.push(&self.levels.around(mean, shown.parameters_of(place)), symbol.into()),
+    /// Puts the values of a batch on the stack, given its places.
+    fn push_values(&mut self, stack: &mut Stack, batch: &Batch, places: &[u32]) -> Result<(), RunError> {
+        if self.alphabet == Alphabet::Tokens {
+            return self.push_tokens(stack, batch, places);
         }
+        let shown = self.decode(places, &batch.classes)?;
+        for (place, symbol) in batch.symbols.iter().copied().map(u32::from).enumerate() {
+            let mean = shown.means[place];
+            match self.alphabet {
+                Alphabet::Levels => stack.push(&self.levels.around(mean, shown.parameters_of(place)), symbol),
+                _ => stack.push(&Bit::new(mean), symbol),
+            }
+        }
+        Ok(())
     }
 
-    fn pop_value(&self, stack: &mut Stack, shown: &DecoderOutput, place: usize) -> u8 {
-        let mean = shown.means[place];
-        let symbol = match self.alphabet {
-            Alphabet::Bits => stack.pop(&Bit::new(mean)),
-            Alphabet::Levels => stack.pop(&self.levels.around(mean, shown.parameters_of(place))),
+    /// Takes the values of a batch from the stack, given its places.
+    fn pop_values(&mut self, stack: &mut Stack, places: &[u32], classes: &[u32]) -> Result<Vec<Symbol>, RunError> {
+        if self.alphabet == Alphabet::Tokens {
+            return self.pop_tokens(stack, places, classes);
+        }
+        let shown = self.decode(places, classes)?;
+        let value = |place: usize| {
+            let mean = shown.means[place];
+            match self.alphabet {
+                Alphabet::Levels => stack.pop(&self.levels.around(mean, shown.parameters_of(place))),
+                _ => stack.pop(&Bit::new(mean)),
+            }
         };
-        symbol as u8
+        let mut symbols: Vec<Symbol> = (0..shown.means.len()).rev().map(value).map(|symbol| symbol as Symbol).collect();
+        symbols.reverse();
+        Ok(symbols)
+    }
+
+    /// Puts the tokens of texts on the stack, the last ones first: a token is known only after those before it.
+    fn push_tokens(&mut self, stack: &mut Stack, batch: &Batch, places: &[u32]) -> Result<(), RunError> {
+        let rows: Vec<&[Symbol]> = batch.symbols.chunks(self.width).collect();
+        let lengths: Vec<usize> = rows.iter().map(|row| tokens_in(row)).collect();
+        let mut all = Vec::new();
+        self.each_token(places, &batch.classes, |row, time, masses| match time < lengths[row] {
+            true => {
+                all.push((Known::of(&masses(), rows[row][time].into()), rows[row][time]));
+                Some(rows[row][time])
+            }
+            false => None,
+        })?;
+        all.iter().rev().for_each(|(masses, symbol)| stack.push(masses, (*symbol).into()));
+        Ok(())
+    }
+
+    /// Takes the tokens of texts from the stack.
+    fn pop_tokens(&mut self, stack: &mut Stack, places: &[u32], classes: &[u32]) -> Result<Vec<Symbol>, RunError> {
+        let width = self.width;
+        let mut symbols = vec![Vocabulary::END as Symbol; places.len() / self.latent() * width];
+        let mut is_open = vec![true; symbols.len() / width];
+        self.each_token(places, classes, |row, time, masses| {
+            is_open[row].then(|| {
+                let symbol = stack.pop(&masses());
+                symbols[row * width + time] = symbol as Symbol;
+                is_open[row] = symbol != Vocabulary::END;
+                symbol as Symbol
+            })
+        })?;
+        Ok(symbols)
+    }
+
+    /// Goes through the tokens of texts with these places, time by time: `each` is given a row, a time and what makes the probabilities of
+    /// the token there, and says which one it is, or none behind the end.
+    fn each_token(
+        &mut self,
+        places: &[u32],
+        classes: &[u32],
+        mut each: impl FnMut(usize, usize, &dyn Fn() -> Weighted) -> Option<Symbol>,
+    ) -> Result<(), RunError> {
+        let rows = places.len() / self.latent();
+        let z = self.codes_of(places);
+        self.model.start(&z, classes)?;
+        // Rows that have ended go on with their ends, so that both directions compute the same.
+        let mut before = vec![NOTHING; self.model.batch()];
+        for time in 0..self.width {
+            let logits = self.model.next_logits(&before)?;
+            let vocabulary = logits.len() / before.len();
+            let mut is_over = true;
+            for row in 0..rows {
+                let logits = &logits[row * vocabulary..][..vocabulary];
+                let masses =
+                    || Weighted::of_logarithms(&logits.iter().map(|logit| f64::from(*logit)).collect::<Vec<_>>());
+                let symbol = each(row, time, &masses);
+                is_over &= symbol.is_none();
+                before[row] = symbol.map_or(Vocabulary::END as f32, f32::from);
+            }
+            if is_over {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The random mask of a row's draw of one dimension; that of the part is behind the last.
@@ -171,10 +257,7 @@ impl<'a> Coder<'a> {
             let mut part = || stack.draw(&self.parts_of(&places[row * latent..]), Self::mask(first + row, latent));
             parts.push(if count > 1 { part() } else { 0 });
         }
-        let shown = self.decode(&places, &batch.classes)?;
-        for (place, symbol) in batch.symbols.iter().enumerate() {
-            self.push_value(stack, &shown, place, *symbol);
-        }
+        self.push_values(stack, batch, &places)?;
         for (row, part) in parts.iter().enumerate() {
             let of_part = &self.prior.parts()[*part as usize];
             for i in 0..latent {
@@ -215,10 +298,7 @@ impl<'a> Coder<'a> {
             }
         }
         classes.truncate(if self.classes > 0 { rows } else { 0 });
-        let shown = self.decode(&places, &classes)?;
-        let places_of_values = (0..shown.means.len()).rev();
-        let mut symbols: Vec<u8> = places_of_values.map(|place| self.pop_value(stack, &shown, place)).collect();
-        symbols.reverse();
+        let symbols = self.pop_values(stack, &places, &classes)?;
         let batch = Batch { symbols, classes };
         let codes = self.encode(&batch)?;
         for row in (0..rows).rev() {

@@ -101,6 +101,31 @@ impl Masses for Weighted {
     }
 }
 
+/// A number of others, of which nothing else is kept.
+pub struct Known {
+    /// The number.
+    symbol: u32,
+    /// What lies below it, and below the next one.
+    ends: [u32; 2],
+}
+
+impl Known {
+    /// A number of these.
+    pub fn of(masses: &impl Masses, symbol: u32) -> Self {
+        Self { symbol, ends: [masses.below(symbol), masses.below(symbol + 1)] }
+    }
+}
+
+impl Masses for Known {
+    fn symbols(&self) -> u32 {
+        self.symbol + 1
+    }
+
+    fn below(&self, symbol: u32) -> u32 {
+        self.ends[usize::from(symbol > self.symbol)]
+    }
+}
+
 /// The distribution function of the standard normal.
 pub fn normal_below(x: f64) -> f64 {
     0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)

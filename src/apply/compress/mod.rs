@@ -23,7 +23,7 @@ use std::path::Path;
 use wgvae_data::Examples;
 
 use super::{Run, RunError, TrainedModel, draws};
-use alphabet::symbols;
+use alphabet::{Symbol, symbols};
 use coder::{Batch, Coder, Levels};
 use masses::cost;
 use spool::Spool;
@@ -164,14 +164,14 @@ fn unpacked(
     Ok(())
 }
 
-fn checksum(symbols: &[u8], classes: &[u32]) -> u64 {
+fn checksum(symbols: &[Symbol], classes: &[u32]) -> u64 {
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    hash.update(symbols);
+    hash.update(bytemuck::cast_slice(symbols));
     classes.iter().for_each(|class| hash.update(&class.to_le_bytes()));
     hash.digest()
 }
 
-/// The negative ELBO of rows in bits for each value: what they should cost. Of levels, the likelihood is that of the level, not the
+/// The negative ELBO of rows in bits for each row: what they should cost. Of levels, the likelihood is that of the level, not the
 /// density that training uses.
 pub fn elbo_bits(run: &Run, model: &mut TrainedModel, rows: &Examples, draws: usize) -> Result<f64, RunError> {
     let rows = prepared(run, rows);
@@ -189,11 +189,11 @@ pub fn elbo_bits(run: &Run, model: &mut TrainedModel, rows: &Examples, draws: us
             for draw in 0..draws as u64 {
                 let shown = model.decoder_output(&draws::around(&codes, draw, 1.0), &classes)?;
                 let around = |place: usize| levels.around(shown.means[place], shown.parameters_of(place));
-                nats += (0..symbols.len()).map(|i| cost(&around(i), symbols[i].into())).sum::<f64>();
+                nats += (0..symbols.len()).map(|i| cost(&around(i), u32::from(symbols[i]))).sum::<f64>();
             }
             nats / count / draws as f64
         }
         _ => scores.iter().map(|score| score.recon).sum::<f64>() / count,
     };
-    Ok((recon + kl) / std::f64::consts::LN_2 / model.width() as f64)
+    Ok((recon + kl) / std::f64::consts::LN_2)
 }

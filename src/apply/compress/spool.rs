@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use wgvae_data::Examples;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::alphabet::{Alphabet, rows_of};
+use super::alphabet::{Alphabet, Symbol, rows_of};
 use super::coder::Batch;
 use crate::apply::RunError;
 
 /// Bytes that are read at a time.
 const AT_ONCE: usize = 1 << 22;
+/// Bytes of a symbol.
+const BYTES: usize = size_of::<Symbol>();
 
 /// A file without a name, or with one that nobody can guess where a file that is open cannot lose it.
 pub(super) struct Spool {
@@ -78,15 +80,15 @@ impl Unpacked {
 
     /// How many rows are worth being read at once.
     pub fn at_once(&self) -> usize {
-        (AT_ONCE / self.width.max(1)).clamp(1, self.count.max(1))
+        (AT_ONCE / (BYTES * self.width.max(1))).clamp(1, self.count.max(1))
     }
 
     fn of_classes(&self, first: usize) -> u64 {
-        (self.count * self.width) as u64 + 4 * first as u64
+        (BYTES * self.count * self.width) as u64 + 4 * first as u64
     }
 
     pub(super) fn write_batch(&mut self, first: usize, batch: &Batch) -> Result<(), RunError> {
-        self.spool.write_at((first * self.width) as u64, &batch.symbols)?;
+        self.spool.write_at((BYTES * first * self.width) as u64, bytemuck::cast_slice(&batch.symbols))?;
         match self.has_classes {
             true => self.spool.write_at(self.of_classes(first), bytemuck::cast_slice(&batch.classes)),
             false => Ok(()),
@@ -95,7 +97,8 @@ impl Unpacked {
 
     /// Some of the rows, as the model takes them.
     pub fn rows(&mut self, rows: Range<usize>) -> Result<Examples, RunError> {
-        let symbols = self.spool.read((rows.start * self.width) as u64, rows.len() * self.width)?;
+        let [at, length] = [rows.start, rows.len()].map(|rows| BYTES * rows * self.width);
+        let symbols: Vec<Symbol> = bytemuck::pod_collect_to_vec(&self.spool.read(at as u64, length)?);
         let classes = match self.has_classes {
             true => bytemuck::pod_collect_to_vec(&self.spool.read(self.of_classes(rows.start), 4 * rows.len())?),
             false => Vec::new(),
@@ -107,7 +110,7 @@ impl Unpacked {
     pub(super) fn checksum(&mut self) -> Result<u64, RunError> {
         let mut hash = Xxh3::new();
         let classes = if self.has_classes { 4 * self.count } else { 0 };
-        let length = self.count * self.width + classes;
+        let length = BYTES * self.count * self.width + classes;
         for at in (0..length).step_by(AT_ONCE) {
             hash.update(&self.spool.read(at as u64, AT_ONCE.min(length - at))?);
         }

@@ -13,8 +13,7 @@ impl TrainedModel {
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
         let mixture = Mixture::of(&self.run)?;
         if self.is_of_texts() {
-            let (z, classes) = self.draw_codes(mixture.as_ref(), count, seed)?;
-            return self.decode_tokens(&z, &classes, TokenChoice::as_it_is(seed), &[]);
+            return self.sample_texts(mixture.as_ref(), count, seed);
         }
         let (_, mut shown) = self.sample_from(mixture.as_ref(), count, seed)?;
         if self.run.data.columns.is_some() && self.distribution.can_draw() {
@@ -37,6 +36,17 @@ impl TrainedModel {
         let shown = self.reconstruct_shown(rows)?;
         let columns = self.run.columns()?;
         Ok(columns.table(units::cells(&self.run, self, &shown).unwrap_or_default()))
+    }
+
+    /// Draws texts from a mixture that was read already.
+    pub(crate) fn sample_texts(
+        &mut self,
+        mixture: Option<&Mixture>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<f32>, RunError> {
+        let (z, classes) = self.draw_codes(mixture, count, seed)?;
+        self.decode_tokens(&z, &classes, TokenChoice::as_it_is(seed), &[])
     }
 
     /// Draws codes from a mixture that was read already, and decodes them.

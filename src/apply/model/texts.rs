@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use wgvae_data::{NOTHING, Vocabulary};
+use wgvae_data::{Examples, NOTHING, Vocabulary};
 use wgvae_engine::plan::StepScalars;
 
 use super::TrainedModel;
@@ -32,7 +32,7 @@ impl TokenChoice {
     }
 
     /// The generator of a row's draws.
-    fn generator(self, row: usize) -> ChaCha8Rng {
+    pub(in crate::apply) fn generator(self, row: usize) -> ChaCha8Rng {
         let seed = match self {
             TokenChoice::Likeliest => 0,
             TokenChoice::Drawn { seed, .. } => seed,
@@ -43,7 +43,7 @@ impl TokenChoice {
     }
 
     /// A token of these logits; never the one that stands for unknown tokens, which no text has.
-    fn token(self, logits: &[f32], rng: &mut ChaCha8Rng) -> u32 {
+    pub(in crate::apply) fn token(self, logits: &[f32], rng: &mut ChaCha8Rng) -> u32 {
         let known = |(token, _): &(usize, &f32)| *token != Vocabulary::UNKNOWN as usize;
         let mut all: Vec<(usize, f64)> =
             logits.iter().enumerate().filter(known).map(|(token, logit)| (token, f64::from(*logit))).collect();
@@ -84,6 +84,14 @@ impl TokenChoice {
     }
 }
 
+/// The tokens of a batch that is being decoded, for a decoder that reads all of them for each that it makes.
+#[derive(Debug, Default)]
+pub(super) struct SoFar {
+    times: usize,
+    /// `(B, T)`
+    tokens: Vec<f32>,
+}
+
 impl TrainedModel {
     /// Whether the model is one of texts.
     pub fn is_of_texts(&self) -> bool {
@@ -106,11 +114,11 @@ impl TrainedModel {
             let count = chunk.len() / latent;
             let mut generators: Vec<ChaCha8Rng> =
                 (0..count).map(|row| choice.generator(number * batch + row)).collect();
-            let mut tokens = vec![NOTHING; batch * width];
+            let mut tokens = vec![NOTHING; count * width];
             let mut open: Vec<bool> = vec![true; count];
             let mut before = vec![NOTHING; batch];
             for time in 0..width {
-                let logits = self.next_logits(&before, &tokens, time)?;
+                let logits = self.next_logits(&before)?;
                 let vocabulary = logits.len() / batch;
                 let given = prefix.get(time).copied();
                 for row in 0..count {
@@ -130,15 +138,53 @@ impl TrainedModel {
                     break;
                 }
             }
-            tokens.truncate(count * width);
             rows.extend(tokens);
         }
         Ok(rows)
     }
 
+    /// `(N, T)`: the nats of each token of texts given those before it, under their mean codes; 0 behind their ends.
+    pub fn token_losses(&mut self, rows: &Examples) -> Result<Vec<f32>, RunError> {
+        let width = self.width();
+        let mut all = Vec::with_capacity(rows.rows * width);
+        self.over(rows, self.vae.plans.reconstruct, super::unchanged, |session, vae, kept| {
+            all.extend(&session.read(vae.mean)?[..kept * width]);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The likeliest token at each place of texts, given their mean codes and the tokens before it, and its probability: `(N, T)`.
+    pub fn likeliest_tokens(&mut self, rows: &Examples) -> Result<Vec<(u32, f64)>, RunError> {
+        let (batch, latent, width) = (self.batch(), self.latent(), self.width());
+        let codes = self.encode(rows)?;
+        let tokens = rows.numbers(0..rows.rows, width);
+        let classes = rows.labels.clone().unwrap_or_default();
+        let mut all = vec![(Vocabulary::END, 1.0); rows.rows * width];
+        for (number, z) in codes.mu.chunks(batch * latent).enumerate() {
+            self.start(z, classes.get(number * batch..).unwrap_or_default())?;
+            let first = number * batch;
+            let mut before = vec![NOTHING; batch];
+            for time in 0..width {
+                let logits = self.next_logits(&before)?;
+                let vocabulary = logits.len() / batch;
+                for (row, logits) in logits.chunks_exact(vocabulary).take(z.len() / latent).enumerate() {
+                    let place = (first + row) * width + time;
+                    all[place] = likeliest(logits);
+                    before[row] = tokens[place];
+                }
+                if before.iter().all(|token| *token <= Vocabulary::END as f32) {
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// Brings the decoder to where the texts of codes `(N, Z)` begin.
-    fn start(&mut self, z: &[f32], classes: &[u32]) -> Result<(), RunError> {
+    pub(in crate::apply) fn start(&mut self, z: &[f32], classes: &[u32]) -> Result<(), RunError> {
         let batch = self.batch();
+        self.so_far = SoFar { times: 0, tokens: vec![NOTHING; batch * self.width()] };
         let mut whole = z.to_vec();
         whole.resize(batch * self.latent(), 0.0);
         self.session.write(self.vae.z, &whole)?;
@@ -150,9 +196,9 @@ impl TrainedModel {
         Ok(self.session.dispatch(self.vae.plans.decode, &StepScalars::default())?)
     }
 
-    /// `(B, V)`: the logits of the tokens at a time behind these `(B)`, where a number below 0 stands for the beginning; or behind all
-    /// tokens so far `(B, T)`.
-    fn next_logits(&mut self, before: &[f32], tokens: &[f32], time: usize) -> Result<Vec<f32>, RunError> {
+    /// `(B, V)`: the logits of the tokens behind these `(B)`, which follow those of the calls since [`TrainedModel::start`]; a number
+    /// below 0 stands for the beginning.
+    pub(in crate::apply) fn next_logits(&mut self, before: &[f32]) -> Result<Vec<f32>, RunError> {
         let (Some(plan), Some(generation)) = (self.vae.plans.next_token, self.vae.generation.clone()) else {
             return Err(RunError::Unfit("the model is not one of texts".into()));
         };
@@ -160,14 +206,28 @@ impl TrainedModel {
             None => self.session.write(generation.token, before)?,
             Some(place) => {
                 let width = self.width();
+                let time = self.so_far.times.min(width.saturating_sub(1));
+                if let Some(last) = time.checked_sub(1) {
+                    let tokens = self.so_far.tokens.iter_mut().skip(last).step_by(width);
+                    tokens.zip(before).for_each(|(token, before)| *token = *before);
+                }
+                self.so_far.times += 1;
                 let places: Vec<f32> = (0..before.len()).map(|row| (row * width + time) as f32).collect();
-                self.session.write(generation.token, tokens)?;
+                self.session.write(generation.token, &self.so_far.tokens)?;
                 self.session.write(place, &places)?;
             }
         }
         self.session.dispatch(plan, &StepScalars::default())?;
         Ok(self.session.read(generation.logits)?)
     }
+}
+
+/// The likeliest token by its logits, and its probability.
+fn likeliest(logits: &[f32]) -> (u32, f64) {
+    let token = TokenChoice::Likeliest.token(logits, &mut TokenChoice::Likeliest.generator(0));
+    let most = f64::from(logits[token as usize]);
+    let sum: f64 = logits.iter().map(|logit| libm::exp(f64::from(*logit) - most)).sum();
+    (token, 1.0 / sum)
 }
 
 #[cfg(test)]

@@ -118,6 +118,13 @@ impl Comparison {
         watch: &mut dyn FnMut(f64),
     ) -> Result<Self, RunError> {
         let Dataset { mut train, test, shape, .. } = data;
+        if let Shape::Text { .. } = shape {
+            return Err(RunError::Unfit(
+                "the quality of samples is told from features of images and numbers, and texts have none: estimate the likelihood of \
+                 test rows instead"
+                    .into(),
+            ));
+        }
         // Training rows are to be unknown to the classifier as test rows are, and half of them are left to it.
         let count = most.min(real.rows).min(train.rows / 2);
         if count <= FEATURES {

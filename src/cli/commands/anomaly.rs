@@ -4,14 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, TrainingScores};
+use wgvae::apply::anomaly::{self, MAX_COMPARED, Scores, TrainingScores};
 use wgvae::apply::classes::members;
 use wgvae::apply::{Run, RunError, statistics};
 use wgvae::run::png;
-use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
+use wgvae_data::{Examples, Rows, Shape, Unseen, shown};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
+use crate::cli::output::anomalies::{Part, Strange, Table, nats_of_tokens};
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{Sheet, names_of, picture, write_file};
 use crate::cli::output::terminal;
@@ -71,49 +72,6 @@ impl std::str::FromStr for Contamination {
     }
 }
 
-/// A part of a row that is unusual.
-#[derive(Serialize)]
-struct Part {
-    name: String,
-    /// Its share in what the row loses more than training rows do.
-    share: f64,
-    /// What stands there, and what the model expects, of a table.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Strange {
-    row: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    /// Whether the model was trained on the row.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trained: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    anomalous: Option<bool>,
-    /// What rows are ranked by: of a table the negative ELBO and the distance to training rows, joined; else the negative ELBO.
-    score: f64,
-    negative_elbo: f64,
-    /// How far the row is from training rows, of a table.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    distance: Option<f64>,
-    /// The share of the training rows with a lower score.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quantile: Option<f64>,
-    /// Mean squared error of the reconstruction, in the units the model was trained with.
-    error: f64,
-    /// What no training row had, a sentence each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unseen: Vec<String>,
-    /// The three parts with the largest shares in what is unusual of it.
-    parts: Vec<Part>,
-}
-
 #[derive(Serialize)]
 struct Record {
     run: String,
@@ -141,119 +99,17 @@ struct Record {
     threshold: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     anomalous_rows: Option<usize>,
+    #[serde(skip)]
+    is_of_texts: bool,
     strangest: Vec<Strange>,
 }
 
-/// The figures of each row.
-struct Table {
-    found: Scores,
-    /// The number that each row has in its source.
-    numbers: Vec<usize>,
-    /// What no training row had, by rows.
-    unseen: Vec<Vec<String>>,
-    order: Vec<usize>,
-    trained: Option<Vec<bool>>,
-    quantiles: Option<Vec<f64>>,
-    threshold: Option<f64>,
-    /// Names of the parts, and their shares `(N, parts)`.
-    parts: Vec<String>,
-    shares: Vec<f64>,
-}
-
-impl Table {
-    fn is_anomalous(&self, row: usize) -> Option<bool> {
-        self.threshold.map(|threshold| self.found.scores[row] > threshold)
-    }
-
-    /// A row, and what the model expects of each of its parts.
-    fn strange(&self, row: usize, rows: &Rows, expected: &[Expected]) -> Strange {
-        let shares = &self.shares[row * self.parts.len()..(row + 1) * self.parts.len()];
-        let by_share = statistics::descending(shares);
-        let part = |i: &usize| Part {
-            name: self.parts[*i].clone(),
-            share: shares[*i],
-            value: expected.get(*i).map(|expected| shown_cell(&expected.seen)),
-            expected: expected.get(*i).map(shown_expected),
-        };
-        Strange {
-            row: self.numbers[row],
-            unseen: self.unseen[row].clone(),
-            origin: rows.split.origins.as_ref().and_then(|origins| origins.of(row)),
-            label: rows.split.labels.as_ref().and_then(|l| rows.classes.get(l[row] as usize).cloned()),
-            trained: self.trained.as_ref().map(|trained| trained[row]),
-            anomalous: self.is_anomalous(row),
-            score: self.found.scores[row],
-            negative_elbo: self.found.negative_elbos[row],
-            distance: self.found.distances.as_ref().map(|distances| distances[row]),
-            quantile: self.quantiles.as_ref().map(|quantiles| quantiles[row]),
-            error: self.found.errors[row],
-            parts: by_share.iter().take(3).filter(|i| shares[**i] > 0.0).map(part).collect(),
-        }
-    }
-
-    /// All rows, the most anomalous first; `names` names them, in the order of the rows.
-    fn sheet(&self, names: Sheet) -> Sheet {
-        let words = |value: &dyn Fn(usize) -> String| self.order.iter().map(|row| value(*row)).collect::<Vec<_>>();
-        let yes = |is: bool| if is { "yes" } else { "no" }.to_string();
-        let mut text = vec![("row".to_string(), words(&|row| self.numbers[row].to_string()))];
-        text.extend(names.text.iter().map(|(name, values)| (name.clone(), words(&|row| values[row].clone()))));
-        if let Some(trained) = &self.trained {
-            text.push(("trained".into(), words(&|row| yes(trained[row]))));
-        }
-        if self.threshold.is_some() {
-            text.push(("anomalous".into(), words(&|row| yes(self.is_anomalous(row) == Some(true)))));
-        }
-        if self.unseen.iter().any(|unseen| !unseen.is_empty()) {
-            text.push(("unseen".into(), words(&|row| self.unseen[row].join("; "))));
-        }
-        let mut figures = vec!["score".to_string(), "error".to_string()];
-        if self.found.distances.is_some() {
-            figures.extend(["negative_elbo", "distance"].map(String::from));
-        }
-        figures.extend(self.quantiles.iter().map(|_| "quantile".to_string()));
-        figures.extend(self.parts.iter().map(|name| format!("share of {name}")));
-        let of_row = |row: &usize| {
-            let quantile = self.quantiles.as_ref().map(|quantiles| quantiles[*row]);
-            let shares = self.shares[row * self.parts.len()..(row + 1) * self.parts.len()].iter().copied();
-            let figures = [self.found.scores[*row], self.found.errors[*row]];
-            let joined = self.found.distances.iter().flat_map(|all| [self.found.negative_elbos[*row], all[*row]]);
-            figures.into_iter().chain(joined).chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
-        };
-        Sheet { text, names: figures, numbers: self.order.iter().flat_map(of_row).collect(), ..names }
-    }
-}
-
-fn shown_cell(cell: &Cell) -> String {
-    match cell {
-        Cell::Number(number) => short(f64::from(*number)),
-        Cell::Exact(_) | Cell::Truth(_) => cell.to_string(),
-        Cell::Word(word) => shown(word),
-        Cell::Missing => "nothing".into(),
-    }
-}
-
-/// A number with four significant digits.
-fn short(number: f64) -> String {
-    if number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
-        return format!("{number:.3e}");
-    }
-    let digits = (3 - number.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
-    let text = format!("{number:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
-}
-
-fn shown_expected(expected: &Expected) -> String {
-    match (&expected.mean, expected.deviation, expected.probability) {
-        (Cell::Word(word), None, Some(probability)) => format!("{} ({:.0} %)", shown(word), 100.0 * probability),
-        (Cell::Number(mean), Some(deviation), _) => format!("{} +- {}", short((*mean).into()), short(deviation)),
-        (Cell::Exact(mean), Some(deviation), _) => format!("{} +- {}", short(*mean), short(deviation)),
-        (mean, ..) => shown_cell(mean),
-    }
-}
-
-/// What names rows in the sheet of scores: of a table's file, all that stands there.
+/// What names rows in the sheet of scores: of a table's file, all that stands there; of texts, themselves.
 fn named(run: &Run, args: &Args, rows: &Rows) -> anyhow::Result<Sheet> {
     let source = args.rows.source(run);
+    if let Some(texts) = Sheet::of_texts(run, &rows.split.numbers(0..rows.split.rows, run.data.shape.len())) {
+        return Ok(with_names(texts, run, source, rows)?);
+    }
     let file = match &run.data.columns {
         Some(_) => wgvae_data::file_rows(Path::new(source), Some(&rows.split))?,
         None => None,
@@ -302,18 +158,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let (Some((scores, train)), Some(columns)) = (&mut of_train, &run.data.columns) {
         found.join(scores, columns, [&rows.split, &*train], trained.as_deref());
     }
+    if let Some((_, train)) = &of_train {
+        rows.split.unseen.extend(anomaly::unseen_tokens(&run, &rows.split, train));
+    }
     let train = of_train.map(|(scores, _)| TrainingScores::of(scores));
     found.raise(&rows.split.unseen, train.as_ref());
     let mut unseen = vec![Vec::new(); rows.split.rows];
     for Unseen { row, column, why } in &rows.split.unseen {
-        let name = run.data.columns.as_ref().and_then(|columns| columns.all.get(*column)).map_or("", |c| &c.name);
-        unseen[*row].push(format!("{}: {why}", shown(name)));
+        unseen[*row].push(match run.data.columns.as_ref().and_then(|columns| columns.all.get(*column)) {
+            Some(column) => format!("{}: {why}", shown(&column.name)),
+            None => why.clone(),
+        });
     }
     let table = Table {
         numbers,
         unseen,
         order: found.order(),
-        shares: found.shares(train.as_ref()),
+        nats: nats_of_tokens(&run, &rows.split, &found),
+        shares: match run.data.vocabulary {
+            // Training rows have other tokens at the same place.
+            Some(_) => found.shares_of_all(),
+            None => found.shares(train.as_ref()),
+        },
         quantiles: train.as_ref().map(|train| found.scores.iter().map(|score| train.quantile(*score)).collect()),
         threshold: threshold(args, &found.scores, train.as_ref()),
         trained,
@@ -341,6 +207,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         threshold: table.threshold,
         anomalous_rows: table.threshold.map(|threshold| scores.iter().filter(|score| **score > threshold).count()),
         unseen_rows,
+        is_of_texts: run.data.vocabulary.is_some(),
         strangest: strangest
             .iter()
             .enumerate()
@@ -479,7 +346,10 @@ fn print(record: &Record) -> std::io::Result<()> {
         false => writeln!(out, "score    negative ELBO: the higher, the less the model expects such a row")?,
     }
     writeln!(out, "quantile share of the training rows with a lower score")?;
-    writeln!(out, "error    mean square of what the reconstruction is off, in deviations of the columns")?;
+    match record.is_of_texts {
+        true => writeln!(out, "error    nats of a token under the mean code; tokens are counted from 0")?,
+        false => writeln!(out, "error    mean square of what the reconstruction is off, in deviations of the columns")?,
+    }
     writeln!(out, "     row       score  quantile       error  origin, class: what is unusual of it")?;
     for s in &record.strangest {
         let what = [s.origin.as_deref(), s.label.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use wgvae::apply::classes::{self, BalanceError};
-use wgvae::apply::{Run, RunError, draws};
+use wgvae::apply::{DecoderOutput, Run, RunError, TokenChoice, draws};
 use wgvae_data::{Rows, Shape, write};
 
 use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
 use crate::cli::output::drawn::Drawn;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{
-    FileFormat, Sheet, extension, is_folder, is_own_folder, levels, make_folder_of, write_labels_beside,
+    FileFormat, Sheet, extension, is_folder, is_own_folder, levels, make_folder_of, write_labels_beside, write_rows,
 };
 
 /// Formats of the new examples.
@@ -89,7 +89,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     run.expect_prior("augmenting")?;
     draws::expect_temperature(args.temperature)?;
-    let (format, to) = place(args, &run)?;
+    // Texts are written as other commands write them, if no format is named.
+    let is_plain = run.data.vocabulary.is_some() && args.format.is_none();
+    let placed = if is_plain { None } else { Some(place(args, &run)?) };
     let rows = args.rows.train_rows(&run)?;
     let models = models(&rows, args)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
@@ -97,10 +99,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let labels: Option<Vec<u32>> =
         rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
     let z = draws::around(&codes, args.seed, args.temperature);
-    let mut shown = model.decoder_output(&z, labels.as_deref().unwrap_or_default())?;
+    let classes = labels.as_deref().unwrap_or_default();
+    let mut shown = match model.is_of_texts() {
+        true => DecoderOutput {
+            means: model.decode_tokens(&z, classes, TokenChoice::as_it_is(args.seed), &[])?,
+            parameters: Vec::new(),
+        },
+        false => model.decoder_output(&z, classes)?,
+    };
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
     let shown = drawn.sheet(&run, &model, shown, models.len(), args.seed)?;
-    let written = write_as(format, &run, &rows.classes, shown, labels, to)?;
+    let written = match placed {
+        Some((format, to)) => write_as(format, &run, &rows.classes, shown, labels, to)?,
+        None => {
+            let class = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_default();
+            let sheet = match &labels {
+                Some(labels) => shown.with_classes(run.class_column(), labels.iter().map(class).collect()),
+                None => shown,
+            };
+            vec![write_rows(&run, args.to.as_deref(), "augmented", || Ok(sheet), None)?]
+        }
+    };
     args.run.print_drawn(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
 }
 

@@ -93,6 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             reconstruction: Some(saved.test_recon),
             kl: run.has_prior().then_some(saved.test_kl),
             active,
+            mutual_information: metrics.diagnosis_of_model().and_then(|diagnosis| diagnosis.mutual_information),
             ..Headline::default()
         };
         pages.push(RunMetrics {

@@ -4,7 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wgvae::apply::Run;
 use wgvae::apply::compress::{self, Alphabet};
+use wgvae_data::write::decoded;
+use wgvae_data::{Examples, NOTHING};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, counting, print_written};
 use crate::cli::output::place::place_in;
@@ -15,6 +18,7 @@ use crate::cli::output::terminal;
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("wgvae compress runs/dense-sprites --to sprites.wgz", "the test rows, with a model of zeros and ones"),
     ("wgvae compress runs/conv-photos photos/ --to photos.wgz", "images of a folder, level by level"),
+    ("wgvae compress runs/text-grammar", "texts, token by token"),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +45,7 @@ struct Figures {
     bits_per_dimension: f64,
     /// What the model's negative ELBO says.
     elbo_bits_per_dimension: f64,
-    /// The rows as they are: a bit for 0 or 1, a byte for a level.
+    /// The rows as they are: a bit for 0 or 1, a byte for a level, a text as it is with a line break.
     raw_bytes: usize,
 }
 
@@ -59,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let bytes = file.to_bytes();
     let draws = (DRAWS / rows.rows).clamp(1, 100);
     let dimensions = model.width();
-    let of_rows = (rows.rows * dimensions) as f64;
+    let (values, raw_bytes) = sizes(&run, alphabet, &rows);
     let to = place_in(&run, args.to.as_deref(), "rows.wgz")?;
     let figures = Figures {
         run: run.files.to_string(),
@@ -67,9 +71,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         rows: rows.rows,
         dimensions,
         bytes: bytes.len(),
-        bits_per_dimension: 8.0 * bytes.len() as f64 / of_rows,
-        elbo_bits_per_dimension: compress::elbo_bits(&run, &mut model, &rows, draws)?,
-        raw_bytes: (rows.rows * dimensions * alphabet.raw_bits()).div_ceil(8),
+        bits_per_dimension: 8.0 * bytes.len() as f64 / values as f64,
+        elbo_bits_per_dimension: compress::elbo_bits(&run, &mut model, &rows, draws)? * rows.rows as f64
+            / values as f64,
+        raw_bytes,
     };
     write_file(&to, &bytes)?;
     if to == std::path::Path::new("-") {
@@ -81,17 +86,34 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let f = &figures;
-    let values = match alphabet {
-        Alphabet::Bits => "zeros and ones",
-        Alphabet::Levels => "levels",
-    };
-    writeln!(out, "rows            {} of {} {values}", f.rows, f.dimensions)?;
+    match alphabet {
+        Alphabet::Bits => writeln!(out, "rows            {} of {} zeros and ones", f.rows, f.dimensions)?,
+        Alphabet::Levels => writeln!(out, "rows            {} of {} levels", f.rows, f.dimensions)?,
+        Alphabet::Tokens => writeln!(out, "rows            {} of at most {} tokens", f.rows, f.dimensions)?,
+    }
     let times = f.raw_bytes as f64 / f.bytes as f64;
     writeln!(out, "bytes           {}, of {} as they are: {times:.2} times fewer", f.bytes, f.raw_bytes)?;
     let (bits, elbo) = (f.bits_per_dimension, f.elbo_bits_per_dimension);
-    writeln!(out, "bits per value  {bits:.4}, where the model's negative ELBO is {elbo:.4}")?;
+    let of = if alphabet == Alphabet::Tokens { "bits per token " } else { "bits per value " };
+    writeln!(out, "{of} {bits:.4}, where the model's negative ELBO is {elbo:.4}")?;
     writeln!(out, "checked         all rows came back as they were")?;
     drop(out);
     print_written(&to)?;
     Ok(())
+}
+
+/// How many values rows have, and the bytes that they take as they are.
+fn sizes(run: &Run, alphabet: Alphabet, rows: &Examples) -> (usize, usize) {
+    let width = run.data.shape.len();
+    let values = rows.rows * width;
+    match (alphabet, &run.data.vocabulary) {
+        (Alphabet::Tokens, Some(vocabulary)) => {
+            let tokens = rows.numbers(0..rows.rows, width);
+            let texts = decoded(&tokens, width, vocabulary);
+            let count = tokens.iter().filter(|token| **token != NOTHING).count();
+            (count, texts.iter().map(|text| text.len() + 1).sum())
+        }
+        (Alphabet::Levels, _) => (values, values),
+        (Alphabet::Bits | Alphabet::Tokens, _) => (values, values.div_ceil(8)),
+    }
 }

@@ -26,7 +26,7 @@ pub struct Args {
     file: PathBuf,
     /// A .npy, .npz, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an
     /// image, or
-    /// - for CSV on stdout [default: decompressed.npy in the run's folder]
+    /// - for CSV on stdout [default: decompressed.npy, or .txt for texts, in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -55,7 +55,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let file = read(&args.file)?;
     let mut model = args.run.model(&run, 1)?;
-    let to = place_in(&run, args.to.as_deref(), "decompressed.npy")?;
+    let name = if run.data.vocabulary.is_some() { "decompressed.txt" } else { "decompressed.npy" };
+    let to = place_in(&run, args.to.as_deref(), name)?;
     // Rows wait where there is to be room for the result.
     let is_special = to == Path::new("-") || disk::Destination::of(&to).is_stream();
     let folder = if is_special { std::env::temp_dir() } else { disk::folder_of(&to).to_path_buf() };
@@ -72,7 +73,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// The sheet of some rows.
 fn sheet(run: &Run, rows: &Examples) -> Sheet {
-    let sheet = Sheet::of(run, rows.numbers(0..rows.rows, run.data.shape.len()), Provenance::Kept);
+    let numbers = rows.numbers(0..rows.rows, run.data.shape.len());
+    let sheet = Sheet::of_texts(run, &numbers).unwrap_or_else(|| Sheet::of(run, numbers, Provenance::Kept));
     let class = |label: &u32| run.data.classes.get(*label as usize).cloned().unwrap_or_default();
     match &rows.labels {
         Some(labels) => sheet.with("label", labels.iter().map(class).collect()),
@@ -103,6 +105,7 @@ fn write(run: &Run, to: &Path, rows: &mut Unpacked) -> anyhow::Result<()> {
                 write::write_class_folders(folder, size, levels, all.labels.as_deref(), &run.data.classes)
             })?;
         }
+        _ if run.data.vocabulary.is_some() => sheet(run, &rows.rows(0..count)?).write(to)?,
         _ if to == Path::new("-") => {
             let mut is_first = true;
             for part in parts {

@@ -150,7 +150,9 @@ fn figures(args: &Args, run: &Run, rows: &Examples) -> anyhow::Result<Figures> {
         Some(samples) => at_checkpoints(run, &mut model, rows, samples)?,
         None => Vec::new(),
     };
-    let aggregate = args.aggregate.then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), seed));
+    // A decoder of texts may do without the code, so what codes tell stands beside its figures.
+    let is_apart = args.aggregate || run.data.vocabulary.is_some() && run.has_prior();
+    let aggregate = is_apart.then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), seed));
     let known = rows.factors.as_ref().filter(|_| args.factors);
     let factors = known.map(|known| FactorScores::of(&codes, model.prior(), known, seed));
     let aggregate = aggregate.transpose()?;
@@ -215,6 +217,9 @@ fn print(out: &mut impl Write, found: &Figures) -> std::io::Result<()> {
         quality::print(out, quality)?;
     }
     writeln!(out, "active units    {} of {}", f.active_units, found.model.latent)?;
+    if let (Some(nats), Some(bits)) = (f.nats_per_token, f.bits_per_character) {
+        return writeln!(out, "nats per token  {nats:.4}, the end of a text among them; {bits:.4} bits per character");
+    }
     match (f.bits_per_dimension, f.no_bits) {
         (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}"),
         (None, why) => writeln!(out, "bits per value  none: {}", with_flags(why.unwrap_or_default())),

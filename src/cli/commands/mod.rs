@@ -27,6 +27,7 @@ pub mod quality;
 pub mod reconstruct;
 pub mod report;
 pub mod restore;
+pub mod restore_texts;
 pub mod sample;
 pub mod train;
 pub mod traverse;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use wgvae::report;
 use wgvae::run::pictured;
 use wgvae_data::Shape;
+use wgvae_data::write::decoded;
 
 use crate::cli::args::run::{RowsArgs, RunArgs};
 use crate::cli::commands::encode::with_names;
@@ -26,7 +27,7 @@ pub struct Args {
     /// How many rows to draw in the picture, from all over the rows [default: 50 images, 2000 points]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables and texts]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -52,7 +53,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         _ => None,
     };
     let sheet = || {
-        let sheet = Sheet::of_means(&run, &model, shown.clone());
+        let mut sheet = Sheet::of_means(&run, &model, shown.clone());
+        // A text says little of its reconstruction without the original beside it.
+        if let Some(vocabulary) = &run.data.vocabulary {
+            let width = run.data.shape.len();
+            sheet = sheet.with("original", decoded(&rows.split.numbers(0..rows.split.rows, width), width, vocabulary));
+        }
         Ok(with_names(sheet, &run, args.rows.source(&run), &rows)?)
     };
     let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;

@@ -18,8 +18,8 @@ use crate::cli::commands::encode::with_names;
 use crate::cli::output::sheet::{Sheet, names_of, write_rows};
 use crate::cli::output::terminal;
 
-/// The share of a table's cells that is hidden to measure how well they are restored.
-const HIDDEN: f64 = 0.2;
+/// The share of a table's cells, or of a text's tokens, that is hidden to measure how well they are restored.
+pub(super) const HIDDEN: f64 = 0.2;
 /// The most training rows that say how far off reconstructions are.
 const MAX_COMPARED: usize = 2000;
 
@@ -28,45 +28,49 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("wgvae restore runs/table-rows --data rows.csv --to filled.csv", "fill in empty cells"),
     ("wgvae restore runs/dense-strokes --noise 0.2 --damage", "how well noise is removed"),
     ("wgvae restore runs/dense-strokes --hole 8,8,10,10 --damage", "how well a hole is filled in"),
+    ("wgvae restore runs/text-grammar --damage", "how well hidden tokens of texts are guessed"),
 ];
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    run: RunArgs,
+    pub(super) run: RunArgs,
     #[command(flatten)]
-    rows: RowsArgs,
+    pub(super) rows: RowsArgs,
     /// An image of the same size as the rows, white where pixels are missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hole", "noise"])]
-    mask: Option<PathBuf>,
-    /// What is missing: names of a table's columns, or TOP,LEFT,HEIGHT,WIDTH in an image [default for tables: empty cells]
+    pub(super) mask: Option<PathBuf>,
+    /// What is missing: names of a table's columns, TOP,LEFT,HEIGHT,WIDTH in an image, or a mark in texts
+    ///
+    /// A mark stands in a text for each token that is missing, as in --hole _ [default: a table's empty cells, and tokens of a text that
+    /// the vocabulary does not have].
     #[arg(long, value_name = "WHERE", value_delimiter = ',', conflicts_with = "noise")]
-    hole: Vec<String>,
+    pub(super) hole: Vec<String>,
     /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
     #[arg(long, value_name = "X")]
-    noise: Option<f32>,
+    pub(super) noise: Option<f32>,
     /// Damage intact rows first, to measure how well they are restored
     ///
-    /// Without --hole, a fifth of a table's cells is hidden.
+    /// Without --hole, a fifth of a table's cells, or of a text's tokens, is hidden.
     #[arg(long)]
-    damage: bool,
+    pub(super) damage: bool,
     /// Write N independent completions of each row
     ///
     /// They take the place of the best guess, and differ as far as what is seen leaves open.
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(..=10_000))]
-    draws: u64,
+    pub(super) draws: u64,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
-    seed: u64,
-    /// Add a column to a table that names the cells which were filled in
+    pub(super) seed: u64,
+    /// Add a column that names the cells, or the places of tokens, which were filled in
     #[arg(long, conflicts_with = "noise")]
-    mark: bool,
+    pub(super) mark: bool,
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: restored.png, or .csv for tables]
+    pub(super) count: Option<u64>,
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: restored.png, .csv for tables, .txt for texts]
     #[arg(long, value_name = "FILE")]
-    to: Option<PathBuf>,
+    pub(super) to: Option<PathBuf>,
 }
 
 /// What is done, as it is printed.
@@ -108,6 +112,9 @@ struct ColumnDone {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
+    if let Some(vocabulary) = &run.data.vocabulary {
+        return super::restore_texts::run(args, &run, vocabulary);
+    }
     if args.noise.is_some_and(|noise| !(noise > 0.0 && noise.is_finite())) {
         return Err(RunError::Unfit("--noise must be a positive number".into()).into());
     }

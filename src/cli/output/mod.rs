@@ -1,5 +1,6 @@
 //! How results, errors and progress are written.
 
+pub mod anomalies;
 pub mod closeness;
 pub mod drawn;
 pub mod errors;

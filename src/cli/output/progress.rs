@@ -9,6 +9,7 @@ use wgvae::run::model_line;
 use wgvae::train::{DeviceEvent, EpochReport, Event, Start};
 
 use crate::cli::args::device;
+use crate::cli::output::flags::with_flags;
 use crate::cli::output::terminal;
 use crate::cli::signals::Phase;
 
@@ -45,6 +46,8 @@ pub struct ProgressDisplay {
     losses: Vec<f64>,
     /// The last epoch that was looked at, and how many latent dimensions were active.
     active: Option<(usize, usize)>,
+    /// The mutual information of texts and codes that was found last, in nats.
+    information: Option<f64>,
 }
 
 impl ProgressDisplay {
@@ -60,6 +63,7 @@ impl ProgressDisplay {
             last_epoch: None,
             losses: Vec::new(),
             active: None,
+            information: None,
         }
     }
 
@@ -98,6 +102,10 @@ impl ProgressDisplay {
         };
         if let Some((_, active)) = self.active.filter(|(epoch, _)| *epoch == r.epoch) {
             add(format!("  {active} active"));
+            // What codes tell of texts matters more than the speed.
+            if let Some(nats) = self.information {
+                add(format!("  MI {nats:.2}"));
+            }
         }
         // What there is no room for is in `metrics.jsonl`.
         if !add(format!("  {:.0} steps/s", r.steps_per_second)) {
@@ -135,7 +143,10 @@ impl ProgressDisplay {
                     warning!("step {}/{total}  {message}", report.step);
                 }
             }
-            Event::Diagnosis(diagnosis) => self.active = Some((diagnosis.epoch, diagnosis.active_units)),
+            Event::Diagnosis(diagnosis) => {
+                self.active = Some((diagnosis.epoch, diagnosis.active_units));
+                self.information = diagnosis.mutual_information;
+            }
             Event::Epoch(epoch) if self.format == ProgressFormat::Lines => {
                 self.losses.push(epoch.report.test_loss);
                 let is_last = epoch.report.epoch == self.epochs;
@@ -157,7 +168,7 @@ impl ProgressDisplay {
                 "training diverged at step {}: going on from step {} with {} of the learning rate",
                 r.diverged, r.step, r.lr_factor
             )),
-            Event::Warning(text) => self.aside(text),
+            Event::Warning(text) => self.aside(&with_flags(text)),
             Event::Done(_) => {
                 self.phase.saved();
                 if let Some(bar) = &self.bar {

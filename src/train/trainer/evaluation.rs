@@ -10,7 +10,7 @@ use super::Trainer;
 use crate::config::PriorKind;
 use crate::model::{Labels, Objective};
 use crate::train::TrainError;
-use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, variances};
+use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, mutual_information, variances};
 use crate::train::event::EpochReport;
 use crate::train::metrics::StepMetrics;
 use crate::train::state::Mean;
@@ -73,11 +73,13 @@ impl Trainer {
             _ => Vec::new(),
         };
         let active = are_active(&variances(&mu, latent), &kl_per_dimension);
+        let is_of_texts = matches!(self.shape, Shape::Text { .. });
         Ok(Some(Diagnosis {
             epoch: report.epoch,
             step: report.step,
             active_units: active.into_iter().filter(|is_active| *is_active).count(),
             kl_per_dimension,
+            mutual_information: (is_of_texts && !logvar.is_empty()).then(|| mutual_information(&mu, &logvar, latent)),
             gradient_norms,
         }))
     }

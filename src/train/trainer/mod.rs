@@ -15,7 +15,7 @@ use wgvae_engine::session::{Session, initial_weights};
 
 use crate::config::Config;
 use crate::model::Vae;
-use crate::train::advice::{advice, is_collapsed};
+use crate::train::advice::{advice, is_collapsed, remedy};
 use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use crate::train::feed::Feed;
@@ -288,13 +288,16 @@ impl Trainer {
     /// Returns advice where the posterior has collapsed, once, if training goes on.
     fn first_collapse(&mut self, report: &EpochReport) -> Option<String> {
         let full = self.schedule.beta(report.step.saturating_sub(1)) >= f64::from(self.config.model.beta);
-        if self.has_warned_of_collapse || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {
+        if self.has_warned_of_collapse || !full || self.is_finished() || !is_collapsed(&self.config, report) {
             return None;
         }
         self.has_warned_of_collapse = true;
         Some(format!(
-            "after epoch {} the KL is {:.2} nats: the posterior has collapsed so far, and the latent says next to nothing of the data",
-            report.epoch, report.test_kl
+            "after epoch {} the KL is {:.2} nats: the posterior has collapsed so far, and the latent says next to nothing of the data; \
+             against it: {}",
+            report.epoch,
+            report.test_kl,
+            remedy(&self.config)
         ))
     }
 

@@ -188,9 +188,10 @@ fn fused_is_as_it_was_lowered() {
             let expected = steps(&config, false, bytes, exact);
             // Weights and means are read as f32.
             same(&name, &steps(&config, true, bytes, exact), &expected, 1e-7);
-            for (device, fuse) in devices.iter().flat_map(|device| [(device, false), (device, true)]) {
+            for ((number, device), fuse) in devices.iter().enumerate().flat_map(|on| [(on, false), (on, true)]) {
                 let compile = |program| device.compile(program, &GpuOptions::default()).unwrap();
-                same(&name, &steps(&config, fuse, bytes, compile), &expected, 1e-5);
+                let on = format!("{name} on device {number}, fused: {fuse}");
+                same(&on, &steps(&config, fuse, bytes, compile), &expected, 1e-5);
             }
         }
     }

@@ -217,6 +217,15 @@ impl Vocabulary {
             }
         }
     }
+
+    /// A token as it is shown to a person: `<end>` and `<unk>` for those two, and for a number that no token has.
+    pub fn shown(&self, number: u32) -> String {
+        match number {
+            Self::END => FIRST[0].into(),
+            number if number >= Self::OTHERS && (number as usize) < self.len() => self.decode(&[number as f32]),
+            _ => FIRST[1].into(),
+        }
+    }
 }
 
 /// All bytes, as they are written in a list of tokens.

@@ -177,7 +177,8 @@ pub struct Gemm {
     /// One operand, or the result, is windows of images: A of a convolution forward ([`Orientation::Nt`]), B of its
     /// `d_weight` (`Tn`); of its `d_input` (`Nn`) the result, which is summed where windows overlap.
     pub windows: Option<Windows>,
-    /// Columns `j` and `j + N / 2` are computed side by side, so that the epilogue has both: its space is `(M, N / 2)`.
+    /// Columns `j` and `j + N / 2` of an [`Orientation::Nt`] are computed side by side, so that the epilogue has both: its space is
+    /// `(M, N / 2)`.
     pub pairs: bool,
     /// The program that is run on each element of the product.
     pub epilogue: Pointwise,

@@ -8,14 +8,16 @@ use crate::plan::{Op, Pass, RecurrentKernel};
 pub(super) fn source(op: &Op, kernel: RecurrentKernel, on: Capabilities) -> Source {
     let p = RecurrentParams::of(op);
     let (units, cell) = (p.units, kernel.layer.cell.name());
-    // A software adapter has cheap registers and expensive loads; a GPU wants more invocations.
+    let wide = units.is_multiple_of(4);
+    // A software adapter has cheap registers and expensive loads; a GPU wants more invocations. Where units are loaded one by one,
+    // a loop over many rows takes long to compile.
     let rows = match (on.target.is_software(), kernel.pass) {
+        (true, _) if !wide => 2,
         (true, Pass::Forward) => 8,
         (true, Pass::Backward) => 16,
         (false, _) => 2,
     };
     let lanes: u32 = if on.target.is_software() { 8 } else { 32 };
-    let wide = units.is_multiple_of(4);
     let (backward, reverse) = (kernel.pass == Pass::Backward, kernel.layer.reverse);
     let (has_start, has_lengths) = (kernel.has_start, kernel.has_lengths);
     let body = template::render(

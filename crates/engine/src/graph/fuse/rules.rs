@@ -57,7 +57,8 @@ pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Opti
     if space != [rows, cols] && !reshaped {
         // Two halves of the product's columns, side by side; kernels of windows do not have both at a time.
         let is_plain = gemm.windows.is_none() && !gemm.pairs && gemm.epilogue == Pointwise::plain();
-        let halves = is_plain && space == [rows, cols / 2] && cols % 2 == 0;
+        // Columns come side by side by the order in which rows of B are read, and only an nt has a row of B for a column.
+        let halves = is_plain && gemm.orientation == Orientation::Nt && space == [rows, cols / 2] && cols % 2 == 0;
         if !halves {
             return None;
         }
