@@ -156,6 +156,14 @@ mod tests {
         assert!(with("points", "[model]\nlikelihood = \"mse\"\nsigma = 0.2").is_err());
         let config = with("deep-dense", "[model]\nobjective = \"ae\"").unwrap();
         assert_eq!(config.model.beta, 1.0);
+        // The preset text holds the KL at some nats, and table lets beta rise.
+        let config = with("text", "[model]\nbeta = 0.5").unwrap();
+        assert_eq!((config.model.kl_at_most, config.model.beta), (None, 0.5));
+        let config = with("text", "[model]\nfree_bits = 0.1").unwrap();
+        assert_eq!((config.model.kl_at_most, config.model.free_bits), (None, Some(0.1)));
+        assert_eq!(with("text", "[model]\nobjective = \"iwae\"").unwrap().model.kl_at_most, None);
+        assert_eq!(with("table", "[model]\nkl_at_most = 3.0").unwrap().model.beta_warmup_epochs, 0.0);
+        assert!(with("text", "[model]\nkl_at_most = 3.0\nbeta = 0.5").is_err());
         let config = with("autoencoder", "[model]\nobjective = \"elbo\"").unwrap();
         assert_eq!(config.model.latent_activation, Activation::Identity);
     }

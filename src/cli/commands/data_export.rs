@@ -8,7 +8,7 @@ use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, 
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
-use crate::cli::output::sheet::{as_text, cell_as_text};
+use crate::cli::output::sheet::{as_text, cell_as_text, extension};
 use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
@@ -108,7 +108,23 @@ struct Done<'a> {
     test_rows: usize,
 }
 
+/// Refuses the name of a file: what is written is a folder.
+fn expect_folder(to: &Path) -> Result<(), DataError> {
+    let formats = ["csv", "tsv", "txt", "jsonl", "parquet", "npy", "npz", "png", "json"];
+    let extension = extension(to);
+    if to.is_dir() || !formats.contains(&extension.as_str()) {
+        return Ok(());
+    }
+    let reason = format!(
+        "would make a folder of the name {}, with a file of training rows and one of test rows: leave the .{extension} out, and say the \
+         format with --format",
+        to.display()
+    );
+    Err(DataError::Option { option: "--to", reason })
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    expect_folder(&args.to)?;
     let mut data = args.source.load_with_all_tokens()?;
     let is_image = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
     let format = args.format.unwrap_or_else(|| usual_format(&data, is_image));

@@ -125,16 +125,17 @@ section! {
 
     beta: f32 = 1.0
         => "weight of the KL term"
-        .value("X").range(NotNegative).of_those("objective", with_kl).note(", which have a KL term").logarithmic()
-        .common();
+        .value("X").range(NotNegative).of_those("objective", with_kl).note(", which have a KL term")
+        .reset_by(&["kl_at_most"]).logarithmic().common();
 
     beta_warmup_epochs: f64 = 0.0
         => "epochs over which beta rises from 0"
-        .value("EPOCHS").range(NotNegative).of_those("objective", with_kl).note(", which have a KL term").not_of_step();
+        .value("EPOCHS").range(NotNegative).of_those("objective", with_kl).note(", which have a KL term")
+        .reset_by(&["kl_at_most"]).not_of_step();
 
     beta_schedule: BetaSchedule = BetaSchedule::Linear
         => "how beta rises: linear, sigmoid, cyclical (anew in each of beta_cycles cycles)"
-        .of_those("objective", with_kl).note(", which have a KL term")
+        .of_those("objective", with_kl).note(", which have a KL term").reset_by(&["kl_at_most"])
         .help("How beta rises; cyclical: anew in each of --beta-cycles cycles");
 
     beta_cycles: u32 = 4
@@ -144,21 +145,24 @@ section! {
     #[serde(skip_serializing_if = "Option::is_none")]
     free_bits: Option<f32> = None
         => "nats that each latent dimension costs at least"
-        .value("NATS").range(Positive).of("objective", &["elbo"]).logarithmic().example("0.1");
+        .value("NATS").range(Positive).of("objective", &["elbo"]).reset_by(&["capacity", "kl_at_most"]).logarithmic()
+        .example("0.1");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<f32> = None
         => "nats that the KL is held at: beta weighs its distance from them"
-        .value("NATS").range(Positive).of("objective", &["elbo"]).logarithmic().example("25.0");
+        .value("NATS").range(Positive).of("objective", &["elbo"]).reset_by(&["free_bits", "kl_at_most"]).logarithmic()
+        .example("25.0");
 
     capacity_epochs: f64 = 0.0
         => "epochs over which the capacity rises from 0"
-        .value("EPOCHS").range(NotNegative).reset_by(&["objective"]);
+        .value("EPOCHS").range(NotNegative).reset_by(&["objective", "free_bits", "kl_at_most"]);
 
     #[serde(skip_serializing_if = "Option::is_none")]
     kl_at_most: Option<f32> = None
         => "nats that the KL is held at or under, by a multiplier in place of beta"
-        .value("NATS").range(Positive).of("objective", &["elbo"]).logarithmic().example("20.0");
+        .value("NATS").range(Positive).of("objective", &["elbo"])
+        .reset_by(&["free_bits", "capacity", "beta", "beta_warmup_epochs", "beta_schedule"]).logarithmic().example("20.0");
 
     tc_weight: f32 = 6.0
         => "weight of the total correlation, for `objective` beta-tc; the KL has it once"

@@ -2,6 +2,7 @@
 
 mod commands;
 mod errors;
+mod texts;
 mod training;
 
 use std::path::Path;

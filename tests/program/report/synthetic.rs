@@ -140,6 +140,7 @@ pub fn images() -> Page {
             kl: Some(25.15),
             active: Some((17, 20)),
             bits_per_dimension: Some(0.1933),
+            ..Headline::default()
         },
         notices: vec![Notice {
             headline: "Overfits after epoch 32".into(),
