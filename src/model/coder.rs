@@ -5,7 +5,7 @@ use wgvae_engine::plan::{Activation, Function, Recurrent};
 
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied};
-use super::sequence::{self, Start, Times};
+use super::sequence::{self, Around, Start, Times};
 use super::spec::{Objective, VaeSpec};
 
 /// Numbers the modules of a `torch.nn.Sequential`: each norm and each activation is one too, and where images become rows, or
@@ -24,9 +24,10 @@ impl Modules {
         let norm = number + 1 + usize::from(unflattens);
         let has_activation = match layer.operation {
             SizedOperation::Dense | SizedOperation::Conv(_) | SizedOperation::ConvT(_) => true,
+            SizedOperation::Conv1d(_) => true,
             SizedOperation::Pool(_) | SizedOperation::Up(_) => layer.activation != Activation::Identity,
             SizedOperation::Residual { .. } | SizedOperation::Embed | SizedOperation::Recurrent { .. } => false,
-            SizedOperation::Last | SizedOperation::Mean => false,
+            SizedOperation::Attend(_) | SizedOperation::Last | SizedOperation::Mean => false,
         };
         self.0 = norm + usize::from(layer.norm.is_some()) + usize::from(has_activation);
         [number, norm]
@@ -55,9 +56,23 @@ struct Sequence {
     shift: usize,
     /// What a recurrent layer starts from.
     start: Start,
+    /// Whether a layer of attention adds positions: the first of them does.
+    has_positions: bool,
+    /// Whether what comes in stays as it is behind a row's end, as the states of recurrent layers do.
+    is_held: bool,
 }
 
 impl Sequence {
+    /// Takes note of a layer that has been passed.
+    fn pass(&mut self, layer: &SizedLayer) {
+        match layer.operation {
+            SizedOperation::Recurrent { .. } => self.is_held = true,
+            SizedOperation::Attend(_) => (self.has_positions, self.is_held) = (false, false),
+            SizedOperation::Conv1d(_) => self.is_held = false,
+            _ => {}
+        }
+    }
+
     /// A layer of sequences on what it takes.
     fn layer(self, g: &mut Graph, name: &str, h: Node, layer: &SizedLayer) -> Option<Node> {
         Some(match (layer.operation, layer.from) {
@@ -73,6 +88,17 @@ impl Sequence {
                 }
                 let back = sequence::recurrent(g, name, h, of(true), units, with);
                 g.beside(format!("{name}.both"), &[forward, back])
+            }
+            (SizedOperation::Attend(heads), Extent::Series { steps, .. }) => {
+                let around = Around { times: self.times, code: self.start.beside() };
+                sequence::attend(g, name, h, [steps, heads], around, self.has_positions)
+            }
+            (SizedOperation::Conv1d(kernel), Extent::Series { steps, .. }) => {
+                let around = Around { times: self.times, code: self.start.beside() };
+                sequence::conv1d(g, name, h, steps, kernel, around)
+            }
+            (SizedOperation::Last, _) if !self.is_held && self.times.is_some() => {
+                sequence::at_last_token(g, name, h, self.times?)
             }
             (SizedOperation::Last, Extent::Series { steps, both, .. }) => sequence::last(g, name, h, steps, both),
             (SizedOperation::Mean, Extent::Series { steps, .. }) => {
@@ -97,8 +123,11 @@ fn forward(
     let is_dense = layer.operation == SizedOperation::Dense;
     let is_of_times = matches!(layer.from, Extent::Series { .. });
     let h = g.reshape(h, if is_dense && !is_of_times { [batch, layer.from.len()] } else { layer.from.matrix(batch) });
-    if let Some(made) = sequence.and_then(|sequence| sequence.layer(g, name, h, layer)) {
-        return (made, None);
+    if let Some(mut made) = sequence.and_then(|sequence| sequence.layer(g, name, h, layer)) {
+        if let Some(groups) = layer.norm {
+            made = layers::norm(g, norm, made, 1, groups);
+        }
+        return (activate(g, made, layer.activation), None);
     }
     let with_weight = |(u, weight): (Node, Node)| (u, Some(weight));
     let (mut u, weight) = match (layer.operation, tied) {
@@ -114,6 +143,7 @@ fn forward(
         }
         // A layer of sequences was made above.
         (SizedOperation::Embed | SizedOperation::Recurrent { .. }, _) => (h, None),
+        (SizedOperation::Attend(_) | SizedOperation::Conv1d(_), _) => (h, None),
         (SizedOperation::Last | SizedOperation::Mean, _) => (h, None),
     };
     if is_dense {
@@ -137,7 +167,9 @@ fn forward(
     }
     if let Some(groups) = layer.norm {
         let of_images = g.reshape(u, layer.to.matrix(batch));
-        u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
+        // A time of a sequence must not see later ones, and rows are not equally long.
+        let pixels = if is_of_times { 1 } else { layer.to.pixels().0 };
+        u = layers::norm(g, norm, of_images, pixels, groups);
     }
     for (known, name) in known.into_iter().filter(|_| !is_dense || is_of_times) {
         u = layers::conditioned(g, name, u, known, layer.to);
@@ -185,10 +217,10 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
     let batch = g.shape(x)[0];
     let mut sequence = spec.is_of_tokens().then(|| {
         let times = Times::of(g, x);
-        Sequence { times: Some(times), shift: 0, start: Start::Zero }
+        Sequence { times: Some(times), shift: 0, start: Start::Zero, has_positions: true, is_held: false }
     });
     if let Some(SizedLayer { from: from @ Extent::Series { steps, channels, .. }, .. }) = spec.encoder.first() {
-        sequence = Some(Sequence { times: None, shift: 0, start: Start::Zero });
+        sequence = Some(Sequence { times: None, shift: 0, start: Start::Zero, has_positions: true, is_held: false });
         if channels * steps > spec.width {
             let of_times = [batch * steps, channels / 2];
             // Nothing is missing in rows that are learned.
@@ -215,6 +247,9 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         );
         weights.extend(weight);
         h = next;
+        if let Some(sequence) = &mut sequence {
+            sequence.pass(layer);
+        }
     }
     // Where the encoder has no layers, its heads take the inputs of the first layer.
     let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |layer| layer.to);
@@ -250,6 +285,8 @@ pub(super) enum Told<'a> {
     Nothing,
     /// The tokens `(B, T)`, of which each step sees the one before it.
     Tokens(Node),
+    /// The tokens `(B, T)` so far, and which row of `(B T)` the next token of each text `(B, 1)` is made at.
+    Prefix(Node, Node),
     /// A single step: the token before it `(B, 1)`, and the state of each recurrent layer.
     Step(Node, &'a [Node]),
 }
@@ -272,12 +309,12 @@ pub(super) fn decode(
     encoder: &[Node],
 ) -> Decoded {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
-    let (mut h, shift, steps) = match (told, spec.decoder.first()) {
+    let (mut h, shift, mut steps) = match (told, spec.decoder.first()) {
         (Told::Nothing, Some(SizedLayer { from: Extent::Series { steps, .. }, .. })) => {
             (sequence::each_time(g, "decoder.times", z, *steps), 0, *steps)
         }
         (Told::Nothing, _) => (z, 0, 0),
-        (Told::Tokens(ids), _) => (ids, 1, spec.width),
+        (Told::Tokens(ids) | Told::Prefix(ids, _), _) => (ids, 1, spec.width),
         (Told::Step(id, _), _) => (id, 0, 1),
     };
     let batch = g.shape(z)[0];
@@ -289,20 +326,28 @@ pub(super) fn decode(
     };
     // A layer with weights in the encoder has a layer with weights in the decoder that mirrors it.
     let mut mirrored = encoder.iter().rev().filter(|_| spec.tied);
-    for layer in &spec.decoder {
+    let mut is_first_to_see = true;
+    let mut has_positions = true;
+    for (number, layer) in spec.decoder.iter().enumerate() {
+        if let (Told::Prefix(_, place), true) = (told, number + 1 == spec.decoder.len()) {
+            h = g.embed("numbers at the next token", h, place, 0);
+            steps = 1;
+        }
         let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
         let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
         let tied = if has_weight { mirrored.next().copied() } else { None };
         let layer = if steps > 0 { layer.over(steps) } else { *layer };
-        // The first recurrent layer of a decoder of texts sees the code at each time, the others start from it. A decoder of series
-        // has the code for its input.
-        let each = states.is_empty() && spec.is_of_tokens();
+        // In a decoder of texts, the first layer that can see the code does so at each time; recurrent ones start from it, too. A decoder
+        // of series has the code for its input.
+        let each = is_first_to_see && spec.is_of_tokens();
         let is_recurrent = matches!(layer.operation, SizedOperation::Recurrent { .. });
         let start = match if is_recurrent { given.next() } else { None } {
             Some(state) => Start::State { state: *state, z: each.then_some(z) },
             None => Start::Code { z, each },
         };
-        let sequence = (steps > 0).then_some(Sequence { times: None, shift, start });
+        let sequence = (steps > 0).then_some(Sequence { times: None, shift, start, has_positions, is_held: true });
+        is_first_to_see &= !layer.sees_code();
+        has_positions &= !matches!(layer.operation, SizedOperation::Attend(_));
         h = forward(
             g,
             names,
@@ -341,11 +386,25 @@ pub(super) fn first_states(g: &mut Graph, spec: &VaeSpec, z: Node) -> Vec<Node> 
     states
 }
 
+/// Whether a decoder of texts makes a token from all tokens before it, and not from the last one and states.
+pub(super) fn looks_back(spec: &VaeSpec) -> bool {
+    spec.decoder.iter().any(|layer| matches!(layer.operation, SizedOperation::Attend(_) | SizedOperation::Conv1d(_)))
+}
+
 impl SizedLayer {
+    /// Whether a decoder's layer can see the code.
+    fn sees_code(&self) -> bool {
+        matches!(
+            self.operation,
+            SizedOperation::Recurrent { .. } | SizedOperation::Attend(_) | SizedOperation::Conv1d(_)
+        )
+    }
+
     /// What is known of rows, where this layer takes it: layers of sequences pass it on.
     fn take_known(&self, known: &mut Vec<(Node, &'static str)>) -> Vec<(Node, &'static str)> {
         match self.operation {
             SizedOperation::Embed | SizedOperation::Recurrent { .. } => Vec::new(),
+            SizedOperation::Attend(_) | SizedOperation::Conv1d(_) => Vec::new(),
             SizedOperation::Last | SizedOperation::Mean => Vec::new(),
             _ => std::mem::take(known),
         }

@@ -6,7 +6,7 @@ use wgvae_engine::plan::{Activation, Function, Init, Orientation, WeightLayout, 
 use super::layer::Extent;
 
 /// The distribution of initial weights and biases in `torch.nn.Linear`.
-fn linear_init(inputs: usize) -> Init {
+pub(super) fn linear_init(inputs: usize) -> Init {
     Init::Layer(1.0 / (inputs as f32).sqrt())
 }
 

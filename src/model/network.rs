@@ -5,7 +5,7 @@ use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::Function;
 
 use super::coder::{EncoderOutput, codes};
-pub(super) use super::coder::{Told, decode, first_states, state_widths};
+pub(super) use super::coder::{Told, decode, first_states, looks_back, state_widths};
 use super::layers::{self, kl_terms, reparameterise};
 use super::likelihood::TableNodes;
 use super::prior;

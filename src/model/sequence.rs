@@ -1,7 +1,10 @@
-//! Layers of sequences: embeddings, recurrent layers, and what ends a sequence.
+//! Layers of sequences: embeddings, recurrent layers, attention, convolutions over times, and what ends a sequence.
 
 use wgvae_engine::graph::{Axis, Graph, Name, Node, RecurrentInputs};
-use wgvae_engine::plan::{Activation, Cell, Function, Init, Orientation, Recurrent, Windows};
+use wgvae_engine::plan::{Activation, Attention, Cell, Function, Init, Orientation, Recurrent, WeightLayout, Windows};
+
+use super::layer::TimesKernel;
+use super::layers::{dense, linear_init, norm};
 
 /// Rows of an embedding start with a variance of 1, as in `torch.nn.Embedding`.
 const EMBEDDING: Init = Init::Uniform(1.732_050_8);
@@ -49,7 +52,7 @@ pub(super) enum Start {
 
 impl Start {
     /// The code that each time sees.
-    fn beside(self) -> Option<Node> {
+    pub fn beside(self) -> Option<Node> {
         match self {
             Start::Zero => None,
             Start::Code { z, each } => each.then_some(z),
@@ -116,8 +119,147 @@ pub(super) fn recurrent(
 /// `(B, H)`, of an lstm `(B, 2 H)`: the state that a decoder's layer starts from, a dense layer with tanh on the code.
 pub(super) fn first_state(g: &mut Graph, name: &str, z: Node, cell: Cell, units: usize) -> Node {
     let name = format!("{name}.start");
-    let (u, _) = super::layers::dense(g, &name, z, cell.state() * units);
+    let (u, _) = dense(g, &name, z, cell.state() * units);
     super::layers::activate(g, u, Activation::Tanh)
+}
+
+/// Adds to numbers at each time `(B T, C)` what a dense layer makes of the code `(B, Z)`.
+fn plus_code(g: &mut Graph, name: &str, h: Node, z: Node) -> Node {
+    let ([rows, channels], batch) = (g.shape(h), g.shape(z)[0]);
+    let (mut of_code, _) = dense(g, &format!("{name}.code"), z, channels);
+    if rows > batch {
+        of_code = g.repeat(&format!("{name}.code at each time"), of_code, rows / batch);
+    }
+    g.sum_of(format!("{name}.with code"), h, of_code)
+}
+
+/// Adds to `h (B T, C)` numbers that are learned for each time, in the form of `torch.nn.Embedding`.
+fn plus_positions(g: &mut Graph, name: &str, h: Node, steps: usize) -> Node {
+    let [rows, channels] = g.shape(h);
+    let table = g.param(&format!("{name}.positions.weight"), &[steps, channels], EMBEDDING);
+    let table = g.reshape(table, [1, steps * channels]);
+    let of_rows = g.reshape(h, [rows / steps, steps * channels]);
+    let placed = g.sum_of(format!("{name}.placed"), of_rows, table);
+    g.reshape(placed, [rows, channels])
+}
+
+/// What a layer without a state is told.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    /// How far rows go; none in a decoder, where a time sees itself and those before alone.
+    pub times: Option<Times>,
+    /// The code, where this layer adds it.
+    pub code: Option<Node>,
+}
+
+/// Attention on `h (B T, C)`, added to it: `h + out_proj(attention(in_proj(norm(h))))`.
+///
+/// `in_proj` and `out_proj` have the names and forms of `torch.nn.MultiheadAttention`.
+pub(super) fn attend(
+    g: &mut Graph,
+    name: &str,
+    mut h: Node,
+    [steps, heads]: [usize; 2],
+    around: Around,
+    has_positions: bool,
+) -> Node {
+    let channels = g.shape(h)[1];
+    if has_positions {
+        h = plus_positions(g, name, h, steps);
+    }
+    if let Some(z) = around.code {
+        h = plus_code(g, name, h, z);
+    }
+    let x = norm(g, &format!("{name}.norm"), h, 1, 1);
+    // PyTorch starts `in_proj` by Xavier's rule for a matrix `(3 C, C)`, and both biases with 0.
+    let init = Init::Layer((1.5 / channels as f32).sqrt());
+    let weight = g.param(&format!("{name}.in_proj_weight"), &[3 * channels, channels], init);
+    let bias = g.param(&format!("{name}.in_proj_bias"), &[3 * channels], Init::Constant(0.0));
+    let product = g.product(Name::forward(&format!("{name}.in_proj")), Orientation::Nt, x, weight);
+    let qkv = g.sum_of(format!("{name}.in_proj"), product, bias);
+    let layer = Attention { heads: heads as u32, causal: around.times.is_none(), steps: steps as u32 };
+    let taken = g.attention(format!("{name}.attention"), layer, qkv, around.times.map(|times| times.lengths));
+    let weight = g.param(&format!("{name}.out_proj.weight"), &[channels, channels], linear_init(channels));
+    let bias = g.param(&format!("{name}.out_proj.bias"), &[channels], Init::Constant(0.0));
+    let product = g.product(Name::forward(&format!("{name}.out_proj")), Orientation::Nt, taken, weight);
+    let out = g.sum_of(format!("{name}.out_proj"), product, bias);
+    g.sum_of(Name::out(name), h, out)
+}
+
+/// A convolution over the times of `h (B T, C)`: `(B T, N)`, with the parameters of `torch.nn.Conv1d`. Times behind a row's end
+/// count as zeros.
+pub(super) fn conv1d(
+    g: &mut Graph,
+    name: &str,
+    mut h: Node,
+    steps: usize,
+    kernel: TimesKernel,
+    around: Around,
+) -> Node {
+    let ([rows, channels], TimesKernel { channels: outputs, size, dilation }) = (g.shape(h), kernel);
+    if let Some(times) = around.times {
+        let there = g.reshape(times.is_there, [rows, 1]);
+        h = g.map(format!("{name}.seen"), Function::Multiply, &[h, there]);
+    }
+    // Times that lie a dilation apart are a column of an image with as many columns, and the kernel goes down. With a larger
+    // dilation than T one tap alone is among the times, too.
+    let dilation = dilation.min(steps);
+    let tall = steps.div_ceil(dilation);
+    let (padded, batch) = (tall * dilation, rows / steps);
+    if padded > steps {
+        let of_rows = g.reshape(h, [batch, steps * channels]);
+        let zero = g.constant(0.0);
+        let some = g.columns(format!("{name}.first times"), of_rows, 0..(padded - steps) * channels);
+        let behind = g.map(format!("{name}.behind"), Function::Multiply, &[some, zero]);
+        let whole = g.beside(format!("{name}.whole"), &[of_rows, behind]);
+        h = g.reshape(whole, [batch * padded, channels]);
+    }
+    let above = if around.times.is_none() { size - 1 } else { (size - 1) / 2 };
+    let [tall, wide] = [tall as u32, dilation as u32];
+    let windows = Windows {
+        image: [tall, wide, channels as u32],
+        positions: [tall, wide],
+        kernel: [size as u32, 1],
+        stride: 1,
+        padding: [above as u32, 0],
+    };
+    let init = linear_init(windows.cols());
+    let weight = g.param(&format!("{name}.weight"), &[outputs, channels, size], init);
+    g.set_order(&format!("{name}.weight"), Some(WeightLayout::convolution([outputs, channels, size, 1])));
+    let bias = g.param(&format!("{name}.bias"), &[outputs], init);
+    let product = g.convolution(Name::forward(name), h, weight, windows);
+    let mut u = g.sum_of(Name::out(name), product, bias);
+    if padded > steps {
+        let of_rows = g.reshape(u, [batch, padded * outputs]);
+        let some = g.columns(format!("{name}.times"), of_rows, 0..steps * outputs);
+        u = g.reshape(some, [rows, outputs]);
+    }
+    match around.code {
+        Some(z) => plus_code(g, name, u, z),
+        None => u,
+    }
+}
+
+/// `(B, C)`: the numbers at the last token of each row, of layers that keep no state behind it.
+pub(super) fn at_last_token(g: &mut Graph, name: &str, h: Node, times: Times) -> Node {
+    let ([rows, channels], steps) = (g.shape(h), g.shape(times.is_there)[1]);
+    let mut is_last = times.is_there;
+    if steps > 1 {
+        // There is a token, and none behind it.
+        let zero = g.constant(0.0);
+        let first = g.columns(format!("{name}.first"), times.is_there, 0..1);
+        let none = g.map(format!("{name}.none"), Function::Multiply, &[first, zero]);
+        let later = g.columns(format!("{name}.later"), times.is_there, 1..steps);
+        let next = g.beside(format!("{name}.next"), &[later, none]);
+        let minus = g.negative(format!("{name}.minus"), next);
+        is_last = g.sum_of(format!("{name}.is last"), times.is_there, minus);
+    }
+    let is_last = g.reshape(is_last, [rows, 1]);
+    let all = g.constant(steps as f32);
+    let factor = g.map(format!("{name}.factor"), Function::Multiply, &[is_last, all]);
+    let seen = g.map(format!("{name}.seen"), Function::Multiply, &[h, factor]);
+    let [tall, wide] = [steps as u32, channels as u32];
+    g.average_pool(name, seen, Windows::padded([tall, 1, wide], [tall, 1], 1, [0; 2]))
 }
 
 /// `(B, C)`: the state behind the last token. Behind its tokens a row's state stays as it is, so it is that of the last time; on

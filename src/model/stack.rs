@@ -47,6 +47,13 @@ pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result
     let is_text = matches!(data, Extent::Tokens { .. });
     let from = if takes_images || is_text { data } else { Extent::Flat(data.len()) };
     let layers = sized("encoder", layers, from, activation)?;
+    let even = |layer: &&SizedLayer| matches!(layer.operation, SizedOperation::Conv1d(kernel) if kernel.size.is_multiple_of(2));
+    if let Some(SizedLayer { operation: SizedOperation::Conv1d(kernel), .. }) = layers.iter().find(even) {
+        return Err(format!(
+            "the encoder has a `conv1d` with {} taps, and its time is the middle of its kernel: give it an odd number of taps",
+            kernel.size
+        ));
+    }
     match layers.last().map_or(from, |layer| layer.to) {
         Extent::Flat(_) | Extent::Image(_) => Ok(layers),
         open => Err(format!(
@@ -108,7 +115,12 @@ fn mirror(encoder: &[SizedLayer], number: usize) -> Result<SizedLayer, String> {
             SizedOperation::Residual { windows, groups: [outside, inside] }
         }
         // A decoder of sequences is not a mirror: see `of_sequences`.
-        SizedOperation::Embed | SizedOperation::Recurrent { .. } | SizedOperation::Last | SizedOperation::Mean => {
+        SizedOperation::Embed
+        | SizedOperation::Recurrent { .. }
+        | SizedOperation::Attend(_)
+        | SizedOperation::Conv1d(_)
+        | SizedOperation::Last
+        | SizedOperation::Mean => {
             return Err("a layer of sequences has no mirror: write the decoder, too".into());
         }
     };
@@ -162,12 +174,18 @@ pub fn decoder(
     Ok(all)
 }
 
-/// The layers of an encoder of sequences that its decoder has as well: embeddings, and recurrent layers in one direction.
+/// The layers of an encoder of sequences that its decoder has as well: embeddings, recurrent layers in one direction,
+/// attention and convolutions over times.
 fn alike(encoder: &[SizedLayer]) -> Vec<Layer> {
     let layer = |layer: &SizedLayer| {
         let operation = match (layer.operation, layer.to) {
             (SizedOperation::Embed, Extent::Series { channels, .. }) => Operation::Embed(channels),
             (SizedOperation::Recurrent { cell, units, .. }, _) => Operation::Recurrent { cell, units, both: false },
+            (SizedOperation::Attend(heads), _) => Operation::Attend(heads),
+            (SizedOperation::Conv1d(kernel), _) => {
+                let operation = Operation::Conv1d(kernel);
+                return Some(Layer { operation, norm: layer.norm, activation: Some(layer.activation) });
+            }
             _ => return None,
         };
         Some(Layer { operation, norm: None, activation: None })
@@ -212,9 +230,13 @@ fn of_sequences(layers: &[Layer], data: Extent, activation: Activation) -> Resul
             layers[number]
         ));
     }
-    if !layers.iter().any(|layer| matches!(layer.operation, Operation::Recurrent { .. })) {
+    let takes_code = |layer: &Layer| {
+        matches!(layer.operation, Operation::Recurrent { .. } | Operation::Attend(_) | Operation::Conv1d(_))
+    };
+    if !layers.iter().any(takes_code) {
         return Err(
-            "the decoder of a text needs a recurrent layer, which starts from the code: write it as `embed 64, gru 256`".into()
+            "the decoder of a text needs a layer that takes the code, `gru`, `lstm`, `attend` or `conv1d`: write it as `embed 64, \
+             gru 256`".into()
         );
     }
     let mut all = sized("decoder", layers, data, activation)?;

@@ -20,6 +20,23 @@ const SPREAD: &[Target] = &[Target::Subgroup];
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
+    // attention: who sees whom, lengths, what was summed before, the sums, both slopes, the last columns, parts of columns
+    (Family::Attention, "attention/3x10", "others <= vec4<u32>(time)", "others < vec4<u32>(time)", BOTH),
+    (Family::Attention, "attention/3x10", "(others >= vec4<u32>(time))", "(others > vec4<u32>(time))", BOTH),
+    (Family::Attention, "attention/6x21x2", "let seen = others < vec4<u32>(behind)", "let seen = others <= vec4<u32>(behind)", BOTH),
+    (Family::Attention, "attention/6x21", "if time >= length {", "if time > length {", BOTH),
+    (Family::Attention, "attention/6x21", "lengths[row]", "lengths[0]", BOTH),
+    (Family::Attention, "attention/3x10", "let keep = exp(most - above);", "let keep = 1.0;", BOTH),
+    (Family::Attention, "attention/3x10", " + shares.w;", ";", BOTH),
+    (Family::Attention, "attention/3x10", "= most + log(total)", "= log(total)", BOTH),
+    (Family::Attention, "attention/3x10", "other += 4u", "other += 5u", BOTH),
+    (Family::Attention, "attention/3x10", "(slopes - vec4<f32>(product))", "slopes", BOTH),
+    (Family::Attention, "attention/3x10", "(slopes - products4)", "slopes", BOTH),
+    (Family::Attention, "attention/3x10", "= product;", "= product + 1.0;", BOTH),
+    (Family::Attention, "attention/6x21x3x7", "2u <= last", "3u <= last", BOTH),
+    (Family::Attention, "attention/6x21x3x7", "if last >= 2u {", "if last >= 3u {", BOTH),
+    (Family::Attention, "attention/1x9", "part * 7u + 1u", "part * 7u", LANES),
+    (Family::Attention, "attention/1x9", "part * 12u + 1u", "part * 12u", TILES),
     // batch: a scale, a byte's position, a bound, the end of the epoch, the next epoch's key, the draw
     (Family::Batch, "batch/bytes", "/ 255.0", "/ 200.0", BOTH),
     (Family::Batch, "batch/bytes", "8u * b", "8u * (3u - b)", BOTH),

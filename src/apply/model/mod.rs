@@ -56,6 +56,7 @@ pub struct TrainedModel {
     prior: PriorMixture,
     device: String,
     capacity: usize,
+    so_far: texts::SoFar,
 }
 
 impl TrainedModel {
@@ -138,7 +139,16 @@ impl TrainedModel {
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
         let prior = PriorMixture::standard(run.config.model.latent);
         let device = session.device().to_string();
-        let mut applied = Self { run: run.clone(), vae, session, distribution, prior, device, capacity };
+        let mut applied = Self {
+            run: run.clone(),
+            vae,
+            session,
+            distribution,
+            prior,
+            device,
+            capacity,
+            so_far: texts::SoFar::default(),
+        };
         applied.read_prior()?;
         Ok(applied)
     }

@@ -84,6 +84,14 @@ impl TokenChoice {
     }
 }
 
+/// The tokens of a batch that is being decoded, for a decoder that reads all of them for each that it makes.
+#[derive(Debug, Default)]
+pub(super) struct SoFar {
+    times: usize,
+    /// `(B, T)`
+    tokens: Vec<f32>,
+}
+
 impl TrainedModel {
     /// Whether the model is one of texts.
     pub fn is_of_texts(&self) -> bool {
@@ -176,6 +184,7 @@ impl TrainedModel {
     /// Brings the decoder to where the texts of codes `(N, Z)` begin.
     pub(in crate::apply) fn start(&mut self, z: &[f32], classes: &[u32]) -> Result<(), RunError> {
         let batch = self.batch();
+        self.so_far = SoFar { times: 0, tokens: vec![NOTHING; batch * self.width()] };
         let mut whole = z.to_vec();
         whole.resize(batch * self.latent(), 0.0);
         self.session.write(self.vae.z, &whole)?;
@@ -187,12 +196,27 @@ impl TrainedModel {
         Ok(self.session.dispatch(self.vae.plans.decode, &StepScalars::default())?)
     }
 
-    /// `(B, V)`: the logits of the tokens behind these `(B)`; a number below 0 stands for the beginning.
+    /// `(B, V)`: the logits of the tokens behind these `(B)`, which follow those of the calls since [`TrainedModel::start`]; a number
+    /// below 0 stands for the beginning.
     pub(in crate::apply) fn next_logits(&mut self, before: &[f32]) -> Result<Vec<f32>, RunError> {
         let (Some(plan), Some(generation)) = (self.vae.plans.next_token, self.vae.generation.clone()) else {
             return Err(RunError::Unfit("the model is not one of texts".into()));
         };
-        self.session.write(generation.token, before)?;
+        match generation.place {
+            None => self.session.write(generation.token, before)?,
+            Some(place) => {
+                let width = self.width();
+                let time = self.so_far.times.min(width.saturating_sub(1));
+                if let Some(last) = time.checked_sub(1) {
+                    let tokens = self.so_far.tokens.iter_mut().skip(last).step_by(width);
+                    tokens.zip(before).for_each(|(token, before)| *token = *before);
+                }
+                self.so_far.times += 1;
+                let places: Vec<f32> = (0..before.len()).map(|row| (row * width + time) as f32).collect();
+                self.session.write(generation.token, &self.so_far.tokens)?;
+                self.session.write(place, &places)?;
+            }
+        }
         self.session.dispatch(plan, &StepScalars::default())?;
         Ok(self.session.read(generation.logits)?)
     }

@@ -16,11 +16,10 @@ use wgvae_engine::plan::is_missing;
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
 use crate::cli::commands::restore_gaps::{gone_of_series, with_gaps, with_hidden};
+use crate::cli::commands::restore_texts::{self, Gaps};
 use crate::cli::output::sheet::{Sheet, names_of, write_rows};
 use crate::cli::output::terminal;
 
-/// The share of a table's cells, or of a text's tokens, that is hidden to measure how well they are restored.
-pub const HIDDEN: f64 = 0.2;
 /// The most training rows that say how far off reconstructions are.
 const MAX_COMPARED: usize = 2000;
 
@@ -35,44 +34,44 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    pub(super) run: RunArgs,
+    run: RunArgs,
     #[command(flatten)]
-    pub(super) rows: RowsArgs,
+    rows: RowsArgs,
     /// An image of the same size as the rows, white where pixels are missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hole", "noise"])]
-    pub(super) mask: Option<PathBuf>,
+    mask: Option<PathBuf>,
     /// What is missing: names of a table's columns, TOP,LEFT,HEIGHT,WIDTH in an image, a mark in texts, or steps or channels of series
     ///
     /// A mark stands in a text for each token that is missing, as in --hole _; of series, 10-19 hides steps and a name a channel
     /// [default: a table's empty cells, and tokens of a text that
     /// the vocabulary does not have].
     #[arg(long, value_name = "WHERE", value_delimiter = ',', conflicts_with = "noise")]
-    pub(super) hole: Vec<String>,
+    hole: Vec<String>,
     /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
     #[arg(long, value_name = "X")]
-    pub(super) noise: Option<f32>,
+    noise: Option<f32>,
     /// Damage intact rows first, to measure how well they are restored
     ///
     /// Without --hole, a fifth of a table's cells, or of a text's tokens, is hidden, and of each series a gap of a fifth of its steps.
     #[arg(long)]
-    pub(super) damage: bool,
+    damage: bool,
     /// Write N independent completions of each row
     ///
     /// They take the place of the best guess, and differ as far as what is seen leaves open.
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(..=10_000))]
-    pub(super) draws: u64,
+    draws: u64,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
-    pub(super) seed: u64,
+    seed: u64,
     /// Add a column that names the cells, or the places of tokens, which were filled in
     #[arg(long, conflicts_with = "noise")]
-    pub(super) mark: bool,
+    mark: bool,
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) count: Option<u64>,
+    count: Option<u64>,
     /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: restored.png, .csv for tables, .txt for texts]
     #[arg(long, value_name = "FILE")]
-    pub(super) to: Option<PathBuf>,
+    to: Option<PathBuf>,
 }
 
 /// What is done, as it is printed.
@@ -115,7 +114,17 @@ struct ColumnDone {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     if let Some(vocabulary) = &run.data.vocabulary {
-        return super::restore_texts::run(args, &run, vocabulary);
+        let asked = Gaps {
+            hole: &args.hole,
+            is_other: args.noise.is_some() || args.mask.is_some(),
+            damage: args.damage,
+            draws: args.draws,
+            seed: args.seed,
+            mark: args.mark,
+            count: args.count,
+            to: args.to.as_deref(),
+        };
+        return restore_texts::run(&args.run, &args.rows, asked, &run, vocabulary);
     }
     if args.noise.is_some_and(|noise| !(noise > 0.0 && noise.is_finite())) {
         return Err(RunError::Unfit("--noise must be a positive number".into()).into());

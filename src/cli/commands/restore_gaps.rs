@@ -6,7 +6,8 @@ use wgvae::apply::RunError;
 use wgvae_data::Columns;
 use wgvae_engine::plan::{MISSING, is_missing};
 
-use crate::cli::commands::restore::HIDDEN;
+/// The share of a table's cells, of a series' steps or of a text's tokens that is hidden to measure how well they are restored.
+pub const HIDDEN: f64 = 0.2;
 
 /// Series with a gap of a fifth of their steps at random.
 pub fn with_gaps(whole: &[f32], length: usize, channels: usize, seed: u64) -> Vec<f32> {

@@ -10,14 +10,34 @@ use wgvae::apply::{Run, RunError};
 use wgvae_data::{Rows, Vocabulary};
 use wgvae_engine::plan::{MISSING, is_missing};
 
-use super::restore::{Args, HIDDEN};
-use crate::cli::args::run::print_written;
+use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
+use crate::cli::commands::restore_gaps::HIDDEN;
 use crate::cli::output::sheet::{Sheet, write_rows};
 use crate::cli::output::terminal;
 
 /// The column that says which tokens were filled in.
 const FILLED: &str = "filled";
+
+/// What is asked for.
+pub struct Gaps<'a> {
+    /// The mark that stands for a missing token.
+    pub hole: &'a [String],
+    /// Whether there is to be damage that texts do not have.
+    pub is_other: bool,
+    /// Whether tokens are hidden, to measure how well they are restored.
+    pub damage: bool,
+    /// How many completions of each text are written.
+    pub draws: u64,
+    /// The seed of what is hidden and drawn.
+    pub seed: u64,
+    /// Whether a column says which tokens were filled in.
+    pub mark: bool,
+    /// How many texts there are at most.
+    pub count: Option<u64>,
+    /// The file.
+    pub to: Option<&'a Path>,
+}
 
 /// What is done, as it is printed.
 #[derive(serde::Serialize)]
@@ -33,48 +53,54 @@ struct Done {
 }
 
 /// Fills in missing tokens: those that a mark stands for, that the vocabulary does not have, or that were hidden.
-pub fn run(args: &Args, run: &Run, vocabulary: &Vocabulary) -> anyhow::Result<()> {
-    if args.noise.is_some() || args.mask.is_some() {
+pub fn run(
+    of_run: &RunArgs,
+    of_rows: &RowsArgs,
+    asked: Gaps<'_>,
+    run: &Run,
+    vocabulary: &Vocabulary,
+) -> anyhow::Result<()> {
+    if asked.is_other {
         let what = "texts have no noise and no mask: name the mark that stands for a missing token with --hole, as in --hole _";
         return Err(RunError::Unfit(what.into()).into());
     }
-    let mark = mark(args, vocabulary)?;
-    let mut rows = args.rows.rows(run)?;
-    let count = (args.count.unwrap_or(u64::MAX) as usize).min(rows.split.rows);
+    let mark = mark(asked.hole, vocabulary)?;
+    let mut rows = of_rows.rows(run)?;
+    let count = (asked.count.unwrap_or(u64::MAX) as usize).min(rows.split.rows);
     rows.split.retain(&(0..rows.split.rows).map(|row| row < count).collect::<Vec<bool>>());
     let whole = rows.split.numbers(0..count, run.data.shape.len());
     let is_gap = |token: f32| token == mark as f32 || token == Vocabulary::UNKNOWN as f32;
     let mut before: Vec<f32> = whole.iter().map(|token| if is_gap(*token) { MISSING } else { *token }).collect();
-    if args.damage && args.hole.is_empty() {
-        hide(&mut before, args.seed);
+    if asked.damage && asked.hole.is_empty() {
+        hide(&mut before, asked.seed);
     }
     let missing = before.iter().filter(|token| is_missing(**token)).count();
     if missing == 0 {
         let what = "no token of these texts is missing: say with --hole MARK what stands where one is, or hide some with --damage";
         return Err(RunError::Unfit(what.into()).into());
     }
-    let mut model = args.run.model(run, count)?;
-    let wanted = Wanted { draws: args.draws as usize, noisy: true, seed: args.seed };
-    let bar = args.run.counting("restore", count);
+    let mut model = of_run.model(run, count)?;
+    let wanted = Wanted { draws: asked.draws as usize, noisy: true, seed: asked.seed };
+    let bar = of_run.counting("restore", count);
     let restored = model.complete_texts(&before, rows.split.labels.as_deref(), wanted, &mut |done| {
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    let done = done(count, args.damage, [&before, &restored.rows, &whole]);
-    let sheet = || sheet(args, run, &rows, &before, &restored);
-    let to = write_rows(run, args.to.as_deref(), "restored", sheet, None)?;
+    let done = done(count, asked.damage, [&before, &restored.rows, &whole]);
+    let sheet = || sheet(&asked, of_rows, run, &rows, &before, &restored);
+    let to = write_rows(run, asked.to, "restored", sheet, None)?;
     if to != Path::new("-") {
-        print(&done, args)?;
+        print(&done, of_run.json)?;
     }
-    if !args.run.json {
+    if !of_run.json {
         print_written(&to)?;
     }
     Ok(())
 }
 
 /// The token that stands for a missing one: the unknown one, where no mark is named.
-fn mark(args: &Args, vocabulary: &Vocabulary) -> Result<u32, RunError> {
-    match &args.hole[..] {
+fn mark(hole: &[String], vocabulary: &Vocabulary) -> Result<u32, RunError> {
+    match hole {
         [] => Ok(Vocabulary::UNKNOWN),
         [mark] => match &vocabulary.encode(mark)[..] {
             [token] => Ok(*token),
@@ -112,9 +138,9 @@ fn done(rows: usize, is_damaged: bool, [before, after, whole]: [&[f32]; 3]) -> D
     }
 }
 
-fn print(done: &Done, args: &Args) -> anyhow::Result<()> {
+fn print(done: &Done, json: bool) -> anyhow::Result<()> {
     let mut out = terminal::out();
-    if args.run.json {
+    if json {
         writeln!(out, "{}", serde_json::to_string(done)?)?;
         return Ok(());
     }
@@ -127,9 +153,16 @@ fn print(done: &Done, args: &Args) -> anyhow::Result<()> {
 }
 
 /// The texts, or the completions of each one after the other.
-fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restored) -> anyhow::Result<Sheet> {
+fn sheet(
+    asked: &Gaps<'_>,
+    of_rows: &RowsArgs,
+    run: &Run,
+    rows: &Rows,
+    before: &[f32],
+    restored: &Restored,
+) -> anyhow::Result<Sheet> {
     let width = run.data.shape.len();
-    let names = with_names(Sheet::default(), run, args.rows.source(run), rows)?.text;
+    let names = with_names(Sheet::default(), run, of_rows.source(run), rows)?.text;
     let filled = |row: &[f32]| {
         let places = row.iter().enumerate().filter(|(_, token)| is_missing(**token));
         places.map(|(place, _)| place.to_string()).collect::<Vec<_>>().join(" ")
@@ -137,7 +170,7 @@ fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restore
     let of = |tokens: &[f32]| {
         let sheet = Sheet::of_texts(run, tokens).unwrap_or_default();
         let sheet = names.iter().fold(sheet, |sheet, (name, words)| sheet.with(name, words.clone()));
-        match args.mark {
+        match asked.mark {
             true => sheet.with(FILLED, before.chunks(width).map(filled).collect()),
             false => sheet,
         }

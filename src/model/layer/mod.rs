@@ -150,10 +150,26 @@ pub enum Operation {
         /// Whether another one goes from the end back.
         both: bool,
     },
+    /// Attention with so many heads, added to what comes in: in an encoder each time looks at all times of its row, in a
+    /// decoder at itself and those before.
+    Attend(usize),
+    /// A convolution over the times of a sequence: in an encoder the time is the middle of the kernel, in a decoder its end.
+    Conv1d(TimesKernel),
     /// The state of a recurrent layer behind the last token; of one in both directions, that of each at its end.
     Last,
     /// The mean over the times of a sequence.
     Mean,
+}
+
+/// The kernel of a convolution over times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimesKernel {
+    /// Channels that come out.
+    pub channels: usize,
+    /// Taps.
+    pub size: usize,
+    /// Times from one tap to the next.
+    pub dilation: usize,
 }
 
 /// The kernel of a convolution.

@@ -2,7 +2,7 @@
 
 use wgvae_engine::plan::{Activation, Cell, Windows};
 
-use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
+use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding, TimesKernel};
 
 /// A layer whose sizes are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +50,10 @@ pub enum SizedOperation {
         /// Whether another one goes from the end back.
         both: bool,
     },
+    /// Attention with so many heads.
+    Attend(usize),
+    /// A convolution over times.
+    Conv1d(TimesKernel),
     /// The state behind the last token.
     Last,
     /// The mean over all times.
@@ -89,6 +93,19 @@ impl Layer {
                 let channels = if both { 2 * units } else { units };
                 (Extent::Series { steps, channels, both }, SizedOperation::Recurrent { cell, units, both })
             }
+            Operation::Attend(heads) => {
+                let (steps, channels) = series_of(from)?;
+                if !channels.is_multiple_of(heads) {
+                    return Err(format!(
+                        "its {heads} heads do not divide the {channels} numbers of each time: choose a number that does"
+                    ));
+                }
+                (Extent::Series { steps, channels, both: false }, SizedOperation::Attend(heads))
+            }
+            Operation::Conv1d(kernel) => {
+                let (steps, _) = series_of(from)?;
+                (Extent::Series { steps, channels: kernel.channels, both: false }, SizedOperation::Conv1d(kernel))
+            }
             Operation::Last => (Extent::Flat(series_of(from)?.1), SizedOperation::Last),
             Operation::Mean => (Extent::Flat(series_of(from)?.1), SizedOperation::Mean),
             Operation::Conv(kernel) => {
@@ -126,6 +143,7 @@ impl Layer {
             SizedOperation::Dense
                 | SizedOperation::Conv(_)
                 | SizedOperation::ConvT(_)
+                | SizedOperation::Conv1d(_)
                 | SizedOperation::Residual { .. }
         );
         let activation = if has_weights { activation } else { Activation::Identity };
@@ -293,6 +311,7 @@ mod tests {
     #[test]
     fn sizes_follow_from_kernels() {
         let image = |h, w, c| Extent::Image([h, w, c]);
+        let series = |steps, channels| Extent::Series { steps, channels, both: false };
         for (text, from, to) in [
             ("conv 32 k3 s2", image(28, 28, 1), image(14, 14, 32)),
             ("conv 32 k4 s2", image(64, 64, 3), image(32, 32, 32)),
@@ -307,6 +326,8 @@ mod tests {
             ("pool 2", image(7, 6, 8), image(3, 3, 8)),
             ("up 3", image(7, 6, 8), image(21, 18, 8)),
             ("res 12 k5", image(7, 6, 8), image(7, 6, 12)),
+            ("attend 4", series(12, 8), series(12, 8)),
+            ("conv1d 16 k5 d4", series(12, 8), series(12, 16)),
             ("dense 10", image(7, 7, 8), Extent::Flat(10)),
             ("dense 7x7x8", Extent::Flat(3), image(7, 7, 8)),
         ] {
@@ -314,6 +335,8 @@ mod tests {
         }
         for (text, from, reason) in [
             ("conv 8 k9 p0", image(7, 7, 3), "a kernel of 9x9 does not fit into 7x7x3"),
+            ("attend 3", series(12, 8), "3 heads do not divide the 8 numbers"),
+            ("attend 3", Extent::Flat(12), "it takes a sequence"),
             ("conv 8", Extent::Flat(12), "12 numbers come in"),
             ("conv-t 8 s2 op2", image(7, 7, 3), "an output padding of 2"),
             ("conv-t 8 k1 p3", image(2, 2, 3), "leave nothing"),

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use wgvae_engine::plan::{Activation, Cell};
 
-use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
+use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding, TimesKernel};
 
 const GRAMMAR: &str = "write a layer as `dense 128`, `dense 7x7x64`, `conv 32 k3 s2` or `conv-t 32 k3 s2`, with k for the \
                        kernel, s for the stride, p for the padding or `same`, op for the output padding of conv-t; as `pool 2`, \
-                       `up 2` or `res 64 k3`; of sequences as `embed 64`, `gru 256`, `lstm 256 both`, `last` or `mean`; perhaps with `norm`, or `norm8` for a norm of 8 groups, and an activation";
+                       `up 2` or `res 64 k3`; of sequences as `embed 64`, `gru 256`, `lstm 256 both`, `attend 4`, `conv1d 64 k3 d2` with d for the dilation, `last` or `mean`; perhaps with `norm`, or `norm8` for a norm of 8 groups, and an activation";
 
 /// Most pixels of a kernel and of a stride.
 const LARGEST_KERNEL: usize = 64;
@@ -87,6 +87,28 @@ impl Reader<'_> {
         Ok((kernel, output_padding))
     }
 
+    /// The kernel of a convolution over times.
+    fn times_kernel<'b>(
+        &mut self,
+        channels: usize,
+        words: impl Iterator<Item = &'b str>,
+    ) -> Result<TimesKernel, String> {
+        let mut kernel = TimesKernel { channels, size: 3, dilation: 1 };
+        for word in words {
+            if let Some(size) = after(word, "k") {
+                kernel.size = self.positive(size, word)?;
+            } else if let Some(dilation) = after(word, "d") {
+                kernel.dilation = self.positive(dilation, word)?;
+            } else {
+                self.behind(word)?;
+            }
+        }
+        if kernel.size > LARGEST_KERNEL {
+            return Err(format!("`{}`: a kernel may have at most {LARGEST_KERNEL} taps", self.text));
+        }
+        Ok(kernel)
+    }
+
     /// An operation that has neither a norm nor an activation of its own.
     fn alone<'b>(&self, operation: Operation, mut words: impl Iterator<Item = &'b str>) -> Result<Layer, String> {
         match words.next() {
@@ -131,7 +153,8 @@ impl FromStr for Layer {
             "mean" => return reader.alone(Operation::Mean, words),
             _ => {}
         }
-        if !["dense", "conv", "conv-t", "pool", "up", "res", "embed", "gru", "lstm"].contains(&name) {
+        if !["dense", "conv", "conv-t", "pool", "up", "res", "embed", "gru", "lstm", "attend", "conv1d"].contains(&name)
+        {
             return Err(reader.wrong(name));
         }
         let size = words.next().ok_or_else(|| reader.wrong(name))?;
@@ -151,6 +174,8 @@ impl FromStr for Layer {
             ("up", &[pixels]) => Operation::Up(pixels),
             ("res", &[channels]) => reader.residual(channels, &mut words)?,
             ("embed", &[channels]) => return reader.alone(Operation::Embed(channels), words),
+            ("attend", &[heads]) => return reader.alone(Operation::Attend(heads), words),
+            ("conv1d", &[channels]) => Operation::Conv1d(reader.times_kernel(channels, &mut words)?),
             ("gru" | "lstm", &[units]) => {
                 let cell = if name == "gru" { Cell::Gru } else { Cell::Lstm };
                 let mut words = words.peekable();
@@ -194,6 +219,10 @@ impl fmt::Display for Layer {
             Operation::Embed(channels) => write!(f, "embed {channels}")?,
             Operation::Recurrent { cell, units, both } => {
                 write!(f, "{} {units}{}", cell.name(), if *both { " both" } else { "" })?;
+            }
+            Operation::Attend(heads) => write!(f, "attend {heads}")?,
+            Operation::Conv1d(TimesKernel { channels, size, dilation }) => {
+                write!(f, "conv1d {channels} k{size} d{dilation}")?;
             }
             Operation::Last => write!(f, "last")?,
             Operation::Mean => write!(f, "mean")?,
@@ -244,6 +273,9 @@ mod tests {
             "embed 64",
             "gru 256",
             "lstm 128 both",
+            "attend 4",
+            "conv1d 64 k3 d2 relu",
+            "conv1d 64 k3 d1 norm4",
             "last",
             "mean",
         ] {
@@ -276,6 +308,11 @@ mod tests {
             ("gru 0", "`0`"),
             ("lstm 4 both both", "`both`"),
             ("last 3", "`3`"),
+            ("attend 4 relu", "`relu`"),
+            ("attend", "`attend`"),
+            ("conv1d 8 s2", "`s2`"),
+            ("conv1d 8 d0", "`d0`"),
+            ("conv1d 8 k65", "at most 64"),
         ] {
             let error = text.parse::<Layer>().unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

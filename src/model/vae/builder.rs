@@ -172,6 +172,7 @@ impl<'a> Builder<'a> {
             }),
             generation: self.generation.map(|of| Generation {
                 token: id(of.token),
+                place: of.place.map(id),
                 logits: id(of.logits),
                 states: of.states.into_iter().map(|pair| pair.map(id)).collect(),
             }),
@@ -189,12 +190,18 @@ impl<'a> Builder<'a> {
         }
         let batch = self.train.batch;
         let mut shared = |name: &str, width: usize| self.program.lowering.shared(name, &[batch, width]);
-        let (token, logits) = (shared("token", 1), shared("logits", self.spec.vocabulary()));
+        let logits = shared("logits", self.spec.vocabulary());
+        if network::looks_back(self.spec) {
+            let (token, place) = (shared("tokens so far", self.spec.width), shared("place", 1));
+            self.generation = Some(Generation { token, place: Some(place), logits, states: Vec::new() });
+            return self;
+        }
+        let token = shared("token", 1);
         let state = |(number, width): (usize, usize)| {
             ["state", "next state"].map(|name| shared(&format!("{name} {number}"), width))
         };
         let states = network::state_widths(self.spec).into_iter().enumerate().map(state).collect();
-        self.generation = Some(Generation { token, logits, states });
+        self.generation = Some(Generation { token, place: None, logits, states });
         self
     }
 

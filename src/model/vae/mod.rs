@@ -68,8 +68,10 @@ pub struct Inference {
 /// The tensors of a decoder of texts that makes token after token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generation {
-    /// `(B, 1)`: the token before, which is below 0 at the beginning.
+    /// `(B, 1)`: the token before, which is below 0 at the beginning; with a place `(B, T)`: the tokens so far.
     pub token: TensorId,
+    /// `(B, 1)`: which row of all times the next token is made at, `b T + t`; none where states are all that a decoder remembers.
+    pub place: Option<TensorId>,
     /// `(B, V)`: the logits of the next token.
     pub logits: TensorId,
     /// `(B, H)` each, of an lstm `(B, 2 H)`: the state of each recurrent layer, and the one behind the step.

@@ -59,6 +59,22 @@ fn configs() -> Vec<(String, Config)> {
     let tokens = "likelihood = \"tokens\"";
     for (name, toml) in [
         ("text", format!("[model]\nencoder = [\"embed 5\", \"gru 6\", \"last\"]\n{tokens}")),
+        // The bias of all keys shifts all scores of a query alike, so its gradient is rounding, and Adam would divide by its size.
+        (
+            "text with attention",
+            format!(
+                "[model]\nencoder = [\"embed 6\", \"attend 2\", \"dense 4\", \"attend 1\", \"last\"]\n{tokens}\n\
+                 [train]\noptimizer = \"sgd\"\nlr = 0.01"
+            ),
+        ),
+        (
+            "text with convolutions over times",
+            format!(
+                "[model]\nencoder = [\"embed 5\", \"conv1d 6 k3 d2 tanh\", \"conv1d 4 k5 norm2\", \"mean\"]\n\
+                 decoder = [\"embed 3\", \"conv1d 4 k2 d3\", \"attend 2\", \"gru 4\"]\ncondition = \"class\"\n{tokens}\n\
+                 [train]\noptimizer = \"sgd\"\nlr = 0.01"
+            ),
+        ),
         ("text of lstm", format!("[model]\nencoder = [\"embed 5\", \"lstm 4\", \"lstm 5\", \"last\"]\n{tokens}")),
         (
             "text in both directions",

@@ -1,7 +1,7 @@
 //! Models of sequences.
 
 use wgvae_engine::graph::{Axis, Graph, Node, RecurrentInputs};
-use wgvae_engine::plan::{Cell, Function, Init, Loss, Orientation, Recurrent};
+use wgvae_engine::plan::{Attention, Cell, Function, Init, Loss, Orientation, Recurrent};
 
 use crate::graph::harness::{Definition, gaussian_loss, model};
 
@@ -166,4 +166,29 @@ fn ends_of_both_directions(units: usize) {
         Definition { inputs: vec![x, target], losses: vec![loss], outputs: vec![output] }
     };
     model(built).check(&format!("ends of {units} units"));
+}
+
+/// Attention of both kinds, with and without lengths, behind one product that makes queries, keys and values.
+#[test]
+fn attention_of_several_heads() {
+    for causal in [false, true] {
+        for has_lengths in [false, true] {
+            for (heads, columns) in [(1, 5), (2, 8)] {
+                let built = |g: &mut Graph| {
+                    let x = g.input("x", [BATCH * STEPS, 3], false);
+                    let z = g.input("z", [BATCH, 2], false);
+                    let target = g.input("target", [BATCH * STEPS, columns], false);
+                    let weight = g.param("in_proj_weight", &[3 * columns, 3], Init::Uniform(1.0));
+                    let qkv = g.product("qkv", Orientation::Nt, x, weight);
+                    let lengths = has_lengths.then(|| lengths(g, z));
+                    let layer = Attention { heads, causal, steps: STEPS as u32 };
+                    let result = g.attention("attention", layer, qkv, lengths);
+                    let loss = loss_of_all(g, result, target);
+                    let inputs = if has_lengths { vec![x, z, target] } else { vec![x, target] };
+                    Definition { inputs, losses: vec![loss], outputs: vec![result] }
+                };
+                model(built).check(&format!("{heads} heads causal {causal} lengths {has_lengths}"));
+            }
+        }
+    }
 }

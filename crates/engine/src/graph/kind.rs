@@ -1,7 +1,7 @@
 //! What nodes are.
 
 use super::Node;
-use crate::plan::{Function, Norm, Orientation, Pool, Recurrent, ScalarId, Windows};
+use crate::plan::{Attention, Function, Norm, Orientation, Pool, Recurrent, ScalarId, Windows};
 
 /// A number that is the same for a whole step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,7 +70,7 @@ pub enum Kind {
         /// The inputs.
         inputs: Vec<Node>,
     },
-    /// A result other than the first: of a map's last function, of a norm, or of cross-entropies.
+    /// A result other than the first: of a map's last function, of a norm, of attention, or of cross-entropies.
     Result {
         /// The node that has several results.
         of: Node,
@@ -195,6 +195,30 @@ pub enum Kind {
         weight: Node,
         /// The layer's.
         start: Option<Node>,
+    },
+    /// What each time of sequences takes of the others `(B T, C)`; its second result is what the gradient needs.
+    Attention {
+        /// The layer.
+        layer: Attention,
+        /// `(B T, 3 C)`: queries, keys and values beside each other.
+        of: Node,
+        /// `(B, 1)`: the number of times of each row.
+        lengths: Option<Node>,
+    },
+    /// The gradient of queries, keys and values `(B T, 3 C)`.
+    AttentionBack {
+        /// The layer.
+        layer: Attention,
+        /// The gradient of the result.
+        d: Node,
+        /// The queries, keys and values.
+        of: Node,
+        /// The result.
+        result: Node,
+        /// The second result `(B T, heads)`.
+        sums: Node,
+        /// The layer's.
+        lengths: Option<Node>,
     },
     /// Rows of a table that tokens choose.
     Embed {

@@ -3,6 +3,7 @@
 //! Every node is a matrix `(rows, cols)`; a vector has one row or one column, a number one of each. Where a function
 //! takes nodes of several shapes, the smaller ones are repeated.
 
+mod attention;
 pub mod fuse;
 mod images;
 mod kind;
@@ -137,6 +138,10 @@ impl Graph {
             }
             Kind::RecurrentBack { d, of, kept, weight, start, .. } => {
                 [Some(*d), Some(*of), Some(*kept), Some(*weight), *start].into_iter().flatten().collect()
+            }
+            Kind::Attention { of, lengths, .. } => [Some(*of), *lengths].into_iter().flatten().collect(),
+            Kind::AttentionBack { d, of, result, sums, lengths, .. } => {
+                [Some(*d), Some(*of), Some(*result), Some(*sums), *lengths].into_iter().flatten().collect()
             }
             Kind::Embed { table, ids, .. } => vec![*table, *ids],
             Kind::EmbedBack { d, ids, .. } => vec![*d, *ids],

@@ -184,10 +184,16 @@ impl Tape<'_> {
                     self.give(start, Region::Whole, d_start);
                 }
             }
+            Kind::Attention { layer, of, lengths } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.attention_back(d, node, layer, of, lengths);
+                self.give(of, Region::Whole, d);
+            }
             Kind::NormaliseBack { .. }
             | Kind::LogSoftmaxBack { .. }
             | Kind::LogSumExpBack { .. }
             | Kind::RecurrentBack { .. }
+            | Kind::AttentionBack { .. }
             | Kind::EmbedBack { .. }
             | Kind::CrossEntropyBack { .. } => {
                 unreachable!("{} was made by the tape", self.graph.name(node))

@@ -1,6 +1,7 @@
 //! The host side of each shader family, under the same stem as its shader and its oracle: the uniform `Params`,
 //! and op constructors that check shapes.
 
+pub mod attention;
 pub mod batch;
 pub mod cross_entropy;
 pub mod embed;

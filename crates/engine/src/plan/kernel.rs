@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Function, Pointwise, RecurrentKernel, Windows};
+use super::{AttentionKernel, Cell, Function, Pointwise, RecurrentKernel, Windows};
 
 /// A shader file and its host side: the same stem in `shaders/`, `kernels/` and `exec/oracle/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// Activations and their slopes.
     Activation,
+    /// Attention between the times of sequences.
+    Attention,
     /// Gather, scale and binarise a batch.
     Batch,
     /// Cross-entropies of tokens.
@@ -45,8 +47,9 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 17] = [
+    pub const ALL: [Family; 18] = [
         Family::Activation,
+        Family::Attention,
         Family::Batch,
         Family::CrossEntropy,
         Family::Embed,
@@ -69,6 +72,7 @@ impl Family {
     pub fn name(self) -> &'static str {
         match self {
             Family::Activation => "activation",
+            Family::Attention => "attention",
             Family::Batch => "batch",
             Family::CrossEntropy => "cross_entropy",
             Family::Embed => "embed",
@@ -308,6 +312,8 @@ pub enum Roof {
 /// The kernel that an op runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kernel {
+    /// Attention.
+    Attention(AttentionKernel),
     /// A batch is gathered.
     Batch(Gather, Binarise),
     /// Cross-entropies of tokens.
@@ -342,6 +348,8 @@ impl Kernel {
     /// The entry point in the shader.
     pub fn entry(&self) -> &'static str {
         match self {
+            Kernel::Attention(AttentionKernel { pass: Pass::Forward, .. }) => "attention",
+            Kernel::Attention(AttentionKernel { pass: Pass::Backward, .. }) => "attention_back",
             Kernel::Batch(Gather::Levels, _) => "gather_levels",
             Kernel::Batch(Gather::Floats, _) => "gather_floats",
             Kernel::Batch(Gather::Classes, _) => "gather_classes",
@@ -387,6 +395,7 @@ impl Kernel {
     /// The family it belongs to: of a map of one function, that function's.
     pub fn family(&self) -> Family {
         match self {
+            Kernel::Attention(_) => Family::Attention,
             Kernel::Batch(..) => Family::Batch,
             Kernel::CrossEntropy(_) => Family::CrossEntropy,
             Kernel::Embed(_) => Family::Embed,

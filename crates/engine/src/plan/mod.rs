@@ -3,6 +3,7 @@
 //! Nothing here depends on a GPU, a model or a file. A [`Program`] is the input of an executor: the tensors, and the
 //! [`StepPlan`]s (train, evaluate, sample, ...) that run on them.
 
+mod attention;
 mod function;
 mod groups;
 mod kernel;
@@ -15,6 +16,7 @@ mod step_plan;
 mod tensor;
 mod windows;
 
+pub use attention::{Attention, AttentionKernel};
 pub use function::{
     Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
     LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, UNKNOWN, is_missing,

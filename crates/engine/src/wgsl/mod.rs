@@ -1,5 +1,6 @@
 //! The WGSL of ops: rendered from the templates in `shaders/`, for what an adapter can do.
 
+mod attention;
 mod embed;
 mod gemm;
 mod map;
@@ -141,6 +142,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
     let on = on.into();
     let text = match &op.kernel {
         Kernel::Gemm(gemm) => return gemm::sources(op, gemm, tuning.variant(op, on), on),
+        Kernel::Attention(kernel) => return vec![attention::source(op, *kernel, on)],
         Kernel::Embed(pass) => return vec![embed::source(op, *pass, on)],
         Kernel::Map(program) => return vec![map::source(op, program, on)],
         Kernel::Pool(pool) => return vec![pool::source(op, pool, on)],

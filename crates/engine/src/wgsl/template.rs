@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 /// Every template, by its name.
-pub const TEMPLATES: [(&str, &str); 16] = [
+pub const TEMPLATES: [(&str, &str); 17] = [
+    ("attention.wgsl", include_str!("../../../../shaders/attention.wgsl.jinja")),
     ("gemm.wgsl", include_str!("../../../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../../../shaders/gemm_plain.wgsl.jinja")),

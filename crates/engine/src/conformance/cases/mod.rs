@@ -1,5 +1,6 @@
 //! The registry: the cases of all families in one list.
 
+mod attention;
 mod batch;
 mod cross_entropy;
 mod embed;
@@ -21,6 +22,7 @@ use super::case::Case;
 /// Every family's cases.
 pub fn cases() -> Vec<Case> {
     [
+        attention::cases,
         batch::cases,
         cross_entropy::cases,
         embed::cases,

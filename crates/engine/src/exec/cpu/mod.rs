@@ -5,6 +5,7 @@
 //! out with any number of threads. The number of threads decides only how a product is divided into tiles.
 
 mod activation;
+mod attention;
 mod batch;
 mod cross_entropy;
 mod embed;
@@ -55,6 +56,7 @@ impl Builder<'_> {
     fn job(&mut self, op: &Op) -> Box<dyn Job> {
         let tensors = self.tensors;
         match &op.kernel {
+            Kernel::Attention(kernel) => Box::new(attention::Heads::new(op, tensors, *kernel)),
             Kernel::Batch(gather, binarise) => Box::new(batch::Rows::new(op, tensors, *gather, *binarise)),
             Kernel::CrossEntropy(kernel) => Box::new(cross_entropy::Rows::new(op, tensors, kernel.pass)),
             Kernel::Embed(Pass::Forward) => Box::new(embed::Positions::new(op, tensors)),

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    BufferContent, Call, Memory, Real, batch, cross_entropy, embed, gemm, log_sum_exp, norm, optimizer, pointwise,
-    pool, recurrent, reduce, rng, roof, softmax,
+    BufferContent, Call, Memory, Real, attention, batch, cross_entropy, embed, gemm, log_sum_exp, norm, optimizer,
+    pointwise, pool, recurrent, reduce, rng, roof, softmax,
 };
 use crate::kernels::map::MapParams;
 use crate::plan::{BufferId, Dtype, Kernel, MetricRows, Op, PlanId, Program, Step, StepScalars, TensorId};
@@ -121,6 +121,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
         }
         Kernel::Norm(norm, pass) => norm::run(call, *norm, *pass),
         Kernel::Pool(kind) => pool::run(call, kind),
+        Kernel::Attention(kernel) => attention::run(call, *kernel),
         Kernel::Recurrent(kernel) => recurrent::run(call, *kernel),
         Kernel::Softmax(pass) => softmax::run(call, *pass),
         Kernel::Update(update) => optimizer::run(call, *update),

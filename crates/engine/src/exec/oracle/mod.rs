@@ -2,6 +2,7 @@
 //! with it.
 
 mod activation;
+mod attention;
 mod batch;
 mod cross_entropy;
 mod embed;

@@ -1,5 +1,6 @@
 //! From nodes to ops: where each node's value is stored, and the op that computes it.
 
+mod attention;
 mod places;
 mod recurrent;
 mod tokens;
@@ -322,6 +323,7 @@ impl<'a> Lower<'a> {
                 self.ops.push(log_sum_exp::back(&self.lowering.tensors, name, operands, each)?);
             }
             Kind::Recurrent { .. } | Kind::RecurrentBack { .. } => self.recurrent(node)?,
+            Kind::Attention { .. } | Kind::AttentionBack { .. } => self.attention(node)?,
             Kind::Embed { .. } | Kind::EmbedBack { .. } => self.embed(node)?,
             Kind::CrossEntropy { .. } | Kind::CrossEntropyBack { .. } => self.cross_entropy(node)?,
             Kind::Sum(parts) => self.sum(node, parts)?,

@@ -38,6 +38,8 @@ impl Lower<'_> {
             | Kind::LogSumExpBack { .. }
             | Kind::Recurrent { .. }
             | Kind::RecurrentBack { .. }
+            | Kind::Attention { .. }
+            | Kind::AttentionBack { .. }
             | Kind::Embed { .. }
             | Kind::EmbedBack { .. }
             | Kind::CrossEntropy { .. }
