@@ -162,7 +162,7 @@ mod tests {
         assert_eq!((config.model.kl_at_most, config.model.beta), (None, 0.5));
         let config = with("text", "[model]\nfree_bits = 0.1").unwrap();
         assert_eq!((config.model.kl_at_most, config.model.free_bits), (None, Some(0.1)));
-        assert_eq!(with("text", "[model]\nobjective = \"iwae\"").unwrap().model.kl_at_most, None);
+        assert_eq!(with("text", "[model]\nobjective = \"iwae\"\nsamples = 5").unwrap().model.kl_at_most, None);
         assert_eq!(with("table", "[model]\nkl_at_most = 3.0").unwrap().model.beta_warmup_epochs, 0.0);
         assert!(with("text", "[model]\nkl_at_most = 3.0\nbeta = 0.5").is_err());
         let config = with("autoencoder", "[model]\nobjective = \"elbo\"").unwrap();

@@ -53,9 +53,12 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> Res
     if let Some(origins) = &rows.split.origins {
         sheet = sheet.with("origin", (0..rows.split.rows).map(|row| origins.of(row).unwrap_or_default()).collect());
     }
-    for Identifier { name, words, .. } in
-        wgvae_data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split))?
-    {
+    let identifiers = match run.data.vocabulary {
+        // Lines of texts are no rows of a table.
+        Some(_) => Vec::new(),
+        None => wgvae_data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split))?,
+    };
+    for Identifier { name, words, .. } in identifiers {
         sheet = sheet.with(&name, words);
     }
     if let Some(labels) = &rows.split.labels {

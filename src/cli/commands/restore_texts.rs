@@ -7,11 +7,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wgvae::apply::restore::{Restored, Wanted};
 use wgvae::apply::{Run, RunError};
-use wgvae_data::{Rows, Vocabulary};
+use wgvae_data::Vocabulary;
 use wgvae_engine::plan::{MISSING, is_missing};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
-use crate::cli::commands::encode::with_names;
 use crate::cli::commands::restore_gaps::HIDDEN;
 use crate::cli::output::sheet::{Sheet, write_rows};
 use crate::cli::output::terminal;
@@ -87,7 +86,7 @@ pub fn run(
     })?;
     bar.finish_and_clear();
     let done = done(count, asked.damage, [&before, &restored.rows, &whole]);
-    let sheet = || sheet(&asked, of_rows, run, &rows, &before, &restored);
+    let sheet = || sheet(&asked, run, &before, &restored);
     let to = write_rows(run, asked.to, "restored", sheet, None)?;
     if to != Path::new("-") {
         print(&done, of_run.json)?;
@@ -153,23 +152,14 @@ fn print(done: &Done, json: bool) -> anyhow::Result<()> {
 }
 
 /// The texts, or the completions of each one after the other.
-fn sheet(
-    asked: &Gaps<'_>,
-    of_rows: &RowsArgs,
-    run: &Run,
-    rows: &Rows,
-    before: &[f32],
-    restored: &Restored,
-) -> anyhow::Result<Sheet> {
+fn sheet(asked: &Gaps<'_>, run: &Run, before: &[f32], restored: &Restored) -> anyhow::Result<Sheet> {
     let width = run.data.shape.len();
-    let names = with_names(Sheet::default(), run, of_rows.source(run), rows)?.text;
     let filled = |row: &[f32]| {
         let places = row.iter().enumerate().filter(|(_, token)| is_missing(**token));
         places.map(|(place, _)| place.to_string()).collect::<Vec<_>>().join(" ")
     };
     let of = |tokens: &[f32]| {
         let sheet = Sheet::of_texts(run, tokens).unwrap_or_default();
-        let sheet = names.iter().fold(sheet, |sheet, (name, words)| sheet.with(name, words.clone()));
         match asked.mark {
             true => sheet.with(FILLED, before.chunks(width).map(filled).collect()),
             false => sheet,

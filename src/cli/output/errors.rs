@@ -133,7 +133,7 @@ fn said_of_training(error: &TrainError) -> String {
             format!("{}; go on with: wgvae train --resume {}", said_of_device(error), shell_quote(folder))
         }
         TrainError::NotForked { path, of } => {
-            let [from, to] = [&of.folder, path].map(|folder| shell_quote(&folder.display().to_string()));
+            let [from, to] = [&of.folder, path].map(|folder| shell_quote(folder.display().to_string()));
             format!("{error} (wgvae train --resume {from} --fork {to})")
         }
         TrainError::Exists(folder) => format!(

@@ -292,9 +292,8 @@ fn runs_are_whole_whatever_fails() {
             assert!(now.get(name) == Some(content), "{what}: {} has changed", name.display());
         }
         let of_run = |name: &Path| name.starts_with(training.run) || Path::new(training.run).starts_with(name);
-        for name in now.keys().filter(|name| !old.contains_key(*name) && !of_run(name)) {
-            panic!("{what}: {} is left", name.display());
-        }
+        let left = now.keys().find(|name| !old.contains_key(*name) && !of_run(name));
+        assert!(left.is_none(), "{what}: {} is left", left.unwrap().display());
         let left = now.keys().filter(|name| name.to_string_lossy().contains(".wgvae-")).count();
         assert_eq!(left, 0, "{what}: parts of files are left");
     }
