@@ -5,6 +5,7 @@ pub mod anomaly;
 mod archive;
 pub mod classes;
 mod codes;
+mod completed;
 pub mod compress;
 mod distribution;
 pub mod draws;

@@ -1,6 +1,5 @@
 //! A run's model on a device.
 
-mod completed;
 mod samples;
 mod scores;
 mod texts;

@@ -17,6 +17,7 @@ use crate::cli::commands::data_export;
 use crate::cli::commands::data_series::SeriesReport;
 use crate::cli::commands::data_texts::TextReport;
 use crate::cli::output::flags::with_flags;
+use crate::cli::output::numbers::short;
 use crate::cli::output::terminal;
 
 /// Images in the preview.
@@ -215,17 +216,6 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         writeln!(out, "preview  {}", path.display())?;
     }
     Ok(())
-}
-
-/// A number with five significant digits.
-pub fn short(value: f64) -> String {
-    let size = value.abs();
-    if size != 0.0 && !(1e-3..1e7).contains(&size) {
-        return format!("{value:.3e}");
-    }
-    let places = (4 - size.max(1.0).log10().floor() as i32).max(0) as usize;
-    let text = format!("{value:.places$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
 fn range(data: &Dataset) -> Range {

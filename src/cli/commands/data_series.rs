@@ -6,8 +6,8 @@ use serde::Serialize;
 use wgvae_data::{Dataset, Examples, Series, shown, spread};
 use wgvae_engine::plan::is_missing;
 
-use crate::cli::commands::data::short;
 use crate::cli::commands::data_texts::Lengths;
+use crate::cli::output::numbers::short;
 use crate::cli::output::series::sparkline;
 
 /// Series that are shown.

@@ -5,6 +5,7 @@ pub mod closeness;
 pub mod drawn;
 pub mod errors;
 pub mod flags;
+pub mod numbers;
 pub mod place;
 pub mod progress;
 pub mod series;

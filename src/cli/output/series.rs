@@ -5,20 +5,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use wgvae::apply::Run;
-use wgvae_data::Series;
 use wgvae_data::write::{LongForm, names_of_series};
 
-use super::sheet::{FileFormat, Sheet, extension, make_folder_of};
+use super::sheet::{FileFormat, SeriesForm, Sheet, extension, make_folder_of};
 
 /// The text column that names series.
 const ORIGIN: &str = "origin";
-
-/// How rows are series.
-#[derive(Debug, Clone)]
-pub struct SeriesForm {
-    series: Series,
-    steps: usize,
-}
 
 impl Sheet {
     /// Rows of series in the units of the data; none where the run is not on series.

@@ -10,10 +10,9 @@ use wgvae::report;
 use wgvae::run::png;
 use wgvae_data::disk::Destination;
 use wgvae_data::write::{self, Block, NpzArray};
-use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
+use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Series, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
-use crate::cli::output::series::SeriesForm;
 use crate::cli::output::terminal;
 
 /// Whether CSV is written for spreadsheets.
@@ -60,6 +59,15 @@ pub struct Sheet {
     pub is_text: bool,
     /// How the rows are written step by step, where they are series.
     pub series: Option<SeriesForm>,
+}
+
+/// How rows are series.
+#[derive(Debug, Clone)]
+pub struct SeriesForm {
+    /// The channels, and what names a series and a time.
+    pub series: Series,
+    /// The steps of a row.
+    pub steps: usize,
 }
 
 impl Sheet {

@@ -7,9 +7,8 @@ use rand_distr::{Distribution, StandardNormal};
 use wgvae_data::{Examples, NOTHING, Vocabulary};
 use wgvae_engine::plan::is_missing;
 
-use super::{TokenChoice, TrainedModel};
-use crate::apply::restore::{Restored, Wanted};
-use crate::apply::{Codes, RunError, draws};
+use super::restore::{Restored, Wanted};
+use super::{Codes, RunError, TokenChoice, TrainedModel, draws};
 
 /// Draws of the code of each row, at least; a batch of them at a time.
 const PARTICLES: usize = 128;
