@@ -1,5 +1,7 @@
 //! Compares a step of a whole model on a device with its plan before fusing; used by the tests and by `wgvae doctor`.
 
+use std::cmp::Ordering;
+
 use wgvae_engine::conformance::CaseError;
 use wgvae_engine::exec::gpu::{GpuError, GpuOptions};
 use wgvae_engine::exec::oracle::Oracle;
@@ -7,13 +9,17 @@ use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::plan::{Dtype, Family, Init, Program, StepScalars};
 
-use super::{DataSpec, TrainSpec, Vae, VaeSpec, step};
+use super::{DataSpec, Extent, SizedLayer, TrainSpec, Vae, VaeSpec, step};
 
 /// Largest error of a model's gradient relative to its norm: gradients are sums of a few hundred products in f32.
 const MODEL_TOLERANCE: f64 = 1e-5;
 
 /// One training step of a model on synthetic data: what it reports, then every gradient.
-fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -> Result<Vec<Vec<f32>>, GpuError> {
+fn step_of(
+    vae: &Vae,
+    vocabulary: Option<usize>,
+    run: impl FnOnce(Program) -> Result<Executor, GpuError>,
+) -> Result<Vec<Vec<f32>>, GpuError> {
     let mut program = vae.program.clone();
     for plan in &mut program.plans {
         plan.ops.retain(|op| op.kernel.family() != Family::Optimizer);
@@ -23,7 +29,17 @@ fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -
     let draw = |i: usize| threefry2x32([7, 7], [i as u32, 0])[0];
     // Below one half, so that the gradient of an output's bias is no difference of two equal sums.
     let level = |i: usize| (0.5 * draw(i) as f32 / u32::MAX as f32).to_bits();
+    let steps = data.shape[1];
+    // Texts of all lengths: token 0 ends each, and a number below 0 is none.
+    let token = |i: usize, vocabulary: usize| match (i % steps).cmp(&(i / steps * 3 % steps)) {
+        Ordering::Less => (1 + draw(i) as usize % (vocabulary - 1)) as f32,
+        Ordering::Equal => 0.0,
+        Ordering::Greater => -1.0,
+    };
     let words: Vec<u32> = match vae.program.tensors.dtype(vae.train_data) {
+        Dtype::F32 if let Some(vocabulary) = vocabulary => {
+            (0..data.len()).map(|i| token(i, vocabulary).to_bits()).collect()
+        }
         Dtype::U32 => (0..data.len()).map(|i| draw(i) & 0x7F7F_7F7F).collect(),
         Dtype::F32 => (0..data.len()).map(level).collect(),
     };
@@ -68,8 +84,12 @@ pub fn check_model(
 ) -> Result<f64, CaseError> {
     let vae = Vae::new(spec, train, data)?;
     let lowered = Vae::new(spec, &TrainSpec { fuse: false, ..train.clone() }, data)?;
-    let expected = step_of(&lowered, |program| Ok(Executor::OracleF64(Box::new(Oracle::new(program)))))?;
-    let found = step_of(&vae, |program| device.compile(program, options))?;
+    let vocabulary = match spec.encoder.first() {
+        Some(SizedLayer { from: Extent::Tokens { vocabulary, .. }, .. }) => Some(*vocabulary),
+        _ => None,
+    };
+    let expected = step_of(&lowered, vocabulary, |program| Ok(Executor::OracleF64(Box::new(Oracle::new(program)))))?;
+    let found = step_of(&vae, vocabulary, |program| device.compile(program, options))?;
     let names = std::iter::once("what is reported".to_string())
         .chain(vae.program.params.iter().map(|p| format!("d_{}", p.name)));
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use proptest::prelude::*;
 use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use serde_json::Value;
-use wgvae::data::{Dataset, Missing, Options, Origins, Provenance, Shape, Unit, Values, rows, write};
+use wgvae::data::{Dataset, Missing, Options, Origins, Provenance, RowFormat, Shape, Unit, Values, rows, write};
 
 /// What has failed once is tried again first: its seed is kept in a file beside this one, to be committed.
 fn finds() -> Option<Box<dyn FailurePersistence>> {
@@ -372,7 +372,11 @@ fn arrays_say_what_they_are() {
     assert_eq!((others.split.rows, others.notes.len()), (4, 1));
     let image = Shape::Image { height: 2, width: 2, channels: 1 };
     assert_eq!((load("levels.npy").shape, load("levels.npy").is_bytes()), (image, true));
-    assert_eq!((load("numbers.npy").shape, load("numbers.npy").is_bytes()), (image, false));
+    // Floats that are no levels are series.
+    let series = Shape::Series { length: 2, channels: 2 };
+    assert_eq!((load("numbers.npy").shape, load("numbers.npy").is_bytes()), (series, false));
+    let as_images = Options { format: RowFormat::Images, ..path(&folder.path().join("numbers.npy")).as_str().into() };
+    assert_eq!(Dataset::load(as_images).unwrap().shape, image);
 }
 
 proptest! {

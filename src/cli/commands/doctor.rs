@@ -83,9 +83,14 @@ fn models(no_fuse: bool) -> Vec<Check> {
     for (name, _) in PRESETS {
         // Presets are part of the program, and a test resolves every one.
         let Ok(config) = Config::resolve(Some(name), None, toml::Table::new()) else { continue };
-        // Images as small as the layers allow.
-        let spec = config.vae_spec(Extent::Image([3, 3, 3])).or_else(|_| config.vae_spec(Extent::Image([28, 28, 1])));
-        let Ok(spec) = spec else { continue };
+        // The first that the layers take: images as small as they allow, texts, series.
+        let kinds = [
+            Extent::Image([3, 3, 3]),
+            Extent::Image([28, 28, 1]),
+            Extent::Tokens { steps: 5, vocabulary: 9 },
+            Extent::Series { steps: 5, channels: 2, both: false },
+        ];
+        let Some(spec) = kinds.into_iter().find_map(|extent| config.vae_spec(extent).ok()) else { continue };
         for fuse in if no_fuse { vec![false] } else { vec![false, true] } {
             let train = TrainSpec { batch: 9, fuse, ..config.train_spec() };
             let data = DataSpec { train_rows: 20, test_rows: 9, bytes: config.data.source == "strokes" };

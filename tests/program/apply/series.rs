@@ -37,7 +37,8 @@ fn every_command_works_on_series() {
     let (rebuilt, given) = (read(&place.path("rebuilt.csv")), table());
     assert_eq!(rebuilt.lines().next(), given.lines().next());
     let ends = |text: &str| text.lines().filter(|line| line.starts_with("s4,")).count();
-    assert_eq!((ends(&rebuilt), rebuilt.lines().count() > given.lines().count()), (16, true));
+    // The first of its 16 steps is missing, so it begins with the second; another one is filled in.
+    assert_eq!((ends(&given), ends(&rebuilt), rebuilt.lines().count() > given.lines().count()), (14, 15, true));
     for line in [
         "sample run --count 3 --to drawn.npy",
         "sample run --count 3 --draw --to drawn.jsonl",

@@ -111,7 +111,7 @@ pub struct Gathering<'a> {
     most: usize,
     numbers: Vec<u32>,
     /// Where each text ends among the numbers.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     places: Places,
     labels: Option<LabelReader>,
     is_test: Vec<bool>,
@@ -208,7 +208,9 @@ impl<'a> Gathering<'a> {
         {
             return Err(self.refused(&place, "it has no label".into()));
         }
-        self.ends.push(self.numbers.len());
+        let end = u32::try_from(self.numbers.len());
+        self.ends
+            .push(end.map_err(|_| DataError::unusable(self.path.display(), "it has more than 4,294,967,295 tokens"))?);
         self.places.push(place);
         self.is_test.push(is_test);
         Ok(())
@@ -268,9 +270,8 @@ impl<'a> Gathering<'a> {
     /// Token numbers `(N, length)`, with the end behind each text.
     fn rows(&mut self) -> Result<Vec<f32>, String> {
         let numbers = std::mem::take(&mut self.numbers);
-        let mut starts = vec![0];
-        starts.extend(&self.ends);
-        let texts = || starts.windows(2).map(|span| &numbers[span[0]..span[1]]);
+        let starts = || std::iter::once(&0).chain(&self.ends);
+        let texts = || starts().zip(&self.ends).map(|(start, end)| &numbers[*start as usize..*end as usize]);
         let longest = texts().map(<[u32]>::len).max().unwrap_or(0) + 1;
         let length = self.request.texts.as_ref().map_or(longest, |known| known.length);
         let count = self.ends.len().checked_mul(length).filter(|count| *count <= MOST_NUMBERS).ok_or_else(|| {
