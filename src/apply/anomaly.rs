@@ -277,7 +277,7 @@ pub fn parts(shape: Shape, columns: Option<&Columns>, names: Vec<String>) -> (Ve
     if let Shape::Text { length, .. } = shape {
         return ((0..length).map(|i| format!("token {i}")).collect(), (0..length).map(|i| vec![i]).collect());
     }
-    // Of a series, which moments are unusual.
+    // The steps of a series that are unusual.
     if let Shape::Series { length, channels } = shape {
         let step = |step: usize| (step * channels..(step + 1) * channels).collect();
         return ((0..length).map(|step| format!("step {step}")).collect(), (0..length).map(step).collect());

@@ -19,7 +19,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Those of `ids (B, T)`.
+    /// The times of `ids (B, T)`.
     pub fn of(g: &mut Graph, ids: Node) -> Self {
         let half = g.constant(0.5);
         let above = g.sum_of("tokens and a half", ids, half);

@@ -90,7 +90,7 @@ pub fn variances(mu: &[f32], latent: usize) -> Vec<f64> {
 pub fn mutual_information(mu: &[f32], logvar: &[f32], latent: usize) -> f64 {
     let rows = mu.len() / latent;
     let inverse: Vec<f32> = logvar.iter().map(|logvar| (-logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)).exp()).collect();
-    // Of each row, what its density has beside the distance.
+    // The part of a row's density that does not depend on the distance.
     let height = |logvar: &[f32]| logvar.iter().map(|x| x.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)).sum::<f32>();
     let heights: Vec<f32> = logvar.chunks(latent).map(height).collect();
     let key = key(0, Stream::EvaluationNoise, 0);

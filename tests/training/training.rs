@@ -48,9 +48,15 @@ fn every_preset_learns() {
     }
     for (name, _) in PRESETS {
         let mut config = Config::resolve(Some(name), None, overrides("[train]\nsteps = 300")).unwrap();
-        config.data.source.push_str(":count=2000");
+        let mark = if config.data.source.contains(':') { ',' } else { ':' };
+        config.data.source += &format!("{mark}count=2000");
         // A loss without its KL is not to be compared with one that has it.
-        config.model.beta_warmup_epochs = 0.0;
+        (config.model.beta_warmup_epochs, config.model.kl_at_most) = (0.0, None);
+        // Sequences have a dispatch for each of their times.
+        let is_of_sequences = ["text", "series"].contains(name);
+        if is_of_sequences {
+            config.train.batch = 16;
+        }
         // Convolutions of whole images take most of a second a step on a software adapter.
         if config.model.encoder.is_some() {
             config.train.steps = Some(100);
@@ -71,8 +77,8 @@ fn every_preset_learns() {
             run.finished.summary.test_loss,
             first.loss
         );
-        let pictures = std::fs::read_dir(run.folder.path().join("run/images")).unwrap().count();
-        assert!(pictures >= 1, "{name} left no pictures");
+        let pictures = std::fs::read_dir(run.folder.path().join("run/images")).map_or(0, Iterator::count);
+        assert!(pictures >= 1 || is_of_sequences, "{name} left no pictures");
     }
 }
 

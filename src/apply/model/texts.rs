@@ -47,7 +47,7 @@ impl TokenChoice {
         let known = |(token, _): &(usize, &f32)| *token != Vocabulary::UNKNOWN as usize;
         let mut all: Vec<(usize, f64)> =
             logits.iter().enumerate().filter(known).map(|(token, logit)| (token, f64::from(*logit))).collect();
-        // Of equal logits the first, so that the order of the others does not matter.
+        // Where logits are equal, the first one is taken, so that the order of the others does not matter.
         let likeliest = |all: &[(usize, f64)]| {
             let best = all.iter().copied().reduce(|best, other| if other.1 > best.1 { other } else { best });
             best.unwrap_or_default()
@@ -255,7 +255,7 @@ mod tests {
         near(shares(1.0, 0.6), [1.0, 0.0, 0.0, 0.0]);
         near(shares(0.0, 1.0), [1.0, 0.0, 0.0, 0.0]);
         assert_eq!(TokenChoice::Likeliest.token(&logits, &mut TokenChoice::Likeliest.generator(0)), 0);
-        // Of equal ones the first.
+        // Where logits are equal, the first one is taken.
         assert_eq!(TokenChoice::Likeliest.token(&[1.0, 2.0, 1.0], &mut TokenChoice::Likeliest.generator(0)), 0);
     }
 }

@@ -34,7 +34,7 @@ struct Steps {
     times: TimeColumn,
     numbers: Vec<u64>,
     values: Vec<f32>,
-    /// Of each channel, how many cells are numbers, and the first that is neither a number nor missing.
+    /// How many cells of each channel are numbers, and its first cell that is neither a number nor missing.
     met: Vec<(usize, Option<(u64, String)>)>,
 }
 

@@ -172,6 +172,13 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
+    /// Makes room for so many texts, if there is some: vectors that grow in turn leave holes, which took half as much memory again.
+    pub fn reserve(&mut self, texts: usize) {
+        let _ = self.ends.try_reserve_exact(texts);
+        let _ = self.places.numbers.try_reserve_exact(texts);
+        let _ = self.is_test.try_reserve_exact(texts);
+    }
+
     /// Adds a text that is one of the test rows, or of all others.
     pub fn add(&mut self, text: &[u8], place: Place, label: Option<&str>, is_test: bool) -> Result<(), DataError> {
         let before = self.numbers.len();

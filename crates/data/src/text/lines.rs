@@ -51,6 +51,7 @@ pub fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     refuse_fields(request)?;
     let mut texts = Gathering::new(path, request);
     let content = content(path, texts.unit())?;
+    texts.reserve(lines(&content).count());
     for (number, line) in lines(&content) {
         let place = Place::Numbered(Unit::Line, number);
         // White space alone is no text, whatever the tokens are.

@@ -15,7 +15,7 @@ const NAMED: usize = 8;
 /// The tokens that rows hold numbers of before they are split.
 #[derive(Debug, PartialEq)]
 pub enum RawTokens {
-    /// Those of a model, or all bytes: the numbers stay.
+    /// The vocabulary of a model, or all bytes: the numbers stay.
     Known(Vocabulary),
     /// Those that were met, in that order: the training rows decide which are kept.
     Found(TextUnit, Vec<String>),

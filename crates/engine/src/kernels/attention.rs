@@ -6,7 +6,7 @@ use crate::plan::{Attention, AttentionKernel, Grid, Kernel, Op, Pass, PlanError,
 params! {
     /// `Params` of `attention.wgsl.jinja`.
     pub struct AttentionParams {
-        /// Of the gradient: 0 for that of queries, 1 for that of keys and values. Each dispatch sets it.
+        /// Which part of the gradient a dispatch makes: 0 for queries, 1 for keys and values. Each dispatch sets it.
         turn: u32,
         /// B
         batch: u32,

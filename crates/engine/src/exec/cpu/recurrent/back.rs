@@ -22,7 +22,7 @@ pub(super) struct Layer {
     kept: Region,
     d_gates: Region,
     carry: Region,
-    /// Of a gru: its states, and the gradient of the recurrent product.
+    /// The states of a gru, and the gradient of its recurrent product.
     of_gru: Option<[Region; 2]>,
     /// The panels of the weights, one behind another.
     packed: Region,
