@@ -271,13 +271,12 @@ pub fn unseen_tokens(run: &Run, rows: &Examples, train: &Examples) -> Vec<Unseen
     unknown.map(|(i, _)| Unseen { row: i / width, column: i % width, why: why(i % width) }).collect()
 }
 
-/// The parts of a row that unusual values are looked for in, and their names: columns, tokens, steps of a series, or regions of an image in rows and columns.
-/// `names` are those of columns and of single values.
+/// The parts of a row that unusual values are looked for in, and their names: columns, tokens, steps of a series, or regions of an image
+/// in rows and columns. `names` are those of columns and of single values.
 pub fn parts(shape: Shape, columns: Option<&Columns>, names: Vec<String>) -> (Vec<String>, Vec<Vec<usize>>) {
     if let Shape::Text { length, .. } = shape {
         return ((0..length).map(|i| format!("token {i}")).collect(), (0..length).map(|i| vec![i]).collect());
     }
-    // The steps of a series that are unusual.
     if let Shape::Series { length, channels } = shape {
         let step = |step: usize| (step * channels..(step + 1) * channels).collect();
         return ((0..length).map(|step| format!("step {step}")).collect(), (0..length).map(step).collect());

@@ -4,8 +4,7 @@ use std::f64::consts::LN_2;
 use std::ops::Range;
 
 use serde::Serialize;
-use wgvae_data::write::decoded;
-use wgvae_data::{Column, Columns, Examples, NOTHING, ValueKind};
+use wgvae_data::{Column, Columns, Examples, ValueKind};
 use wgvae_engine::kernels::batch::Binarise;
 
 use super::statistics::{kl_per_dimension, mean_variances};
@@ -132,24 +131,15 @@ pub fn bits_per_dimension(run: &Run, rows: &Examples, nats: f64) -> Result<f64, 
     let width = match (&run.data.columns, &run.data.vocabulary) {
         // A value of a table is a cell, that of a text a token.
         (Some(columns), _) => columns.len() as f64,
-        (None, Some(_)) => tokens_per_row(run, rows),
+        (None, Some(_)) => run.count_tokens(rows) as f64 / rows.rows as f64,
         (None, None) => run.data.shape.len() as f64,
     };
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
 }
 
-/// The mean number of tokens of a text, its end among them.
-fn tokens_per_row(run: &Run, rows: &Examples) -> f64 {
-    let tokens = rows.numbers(0..rows.rows, run.data.shape.len());
-    tokens.iter().filter(|token| **token != NOTHING).count() as f64 / rows.rows as f64
-}
-
 /// Nats of a text as bits for each of its characters.
 fn bits_per_character(run: &Run, rows: &Examples, nats: f64) -> Option<f64> {
-    let vocabulary = run.data.vocabulary.as_ref()?;
-    let width = run.data.shape.len();
-    let texts = decoded(&rows.numbers(0..rows.rows, width), width, vocabulary);
-    let characters: usize = texts.iter().map(|text| text.chars().count()).sum();
+    let characters: usize = run.texts(rows)?.iter().map(|text| text.chars().count()).sum();
     (characters > 0).then(|| nats * rows.rows as f64 / LN_2 / characters as f64)
 }
 

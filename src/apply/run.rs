@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wgvae_data::{Columns, DataError, Description, Examples, Options, Provenance, Rows, Table, list};
+use wgvae_data::write::decoded;
+use wgvae_data::{Columns, DataError, Description, Examples, NOTHING, Options, Provenance, Rows, Table, list};
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::{ParamTable, PlanError};
@@ -240,6 +241,18 @@ impl Run {
     pub fn table(&self, values: &[f32], of: Provenance) -> Result<Table, RunError> {
         let columns = self.columns()?;
         Ok(columns.table(columns.cells(values, of)))
+    }
+
+    /// The texts of rows of tokens; none where the run is not on texts.
+    pub fn texts(&self, rows: &Examples) -> Option<Vec<String>> {
+        let (vocabulary, width) = (self.data.vocabulary.as_ref()?, self.data.shape.len());
+        Some(decoded(&rows.numbers(0..rows.rows, width), width, vocabulary))
+    }
+
+    /// How many tokens texts have together, their ends among them.
+    pub fn count_tokens(&self, rows: &Examples) -> usize {
+        let tokens = rows.numbers(0..rows.rows, self.data.shape.len());
+        tokens.into_iter().filter(|token| *token != NOTHING).count()
     }
 
     /// The columns of a table.

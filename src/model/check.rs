@@ -9,15 +9,15 @@ use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::plan::{Dtype, Family, Init, Program, StepScalars};
 
-use super::{DataSpec, Extent, SizedLayer, TrainSpec, Vae, VaeSpec, step};
+use super::{DataSpec, TrainSpec, Vae, VaeSpec, step};
 
 /// Largest error of a model's gradient relative to its norm: gradients are sums of a few hundred products in f32.
 const MODEL_TOLERANCE: f64 = 1e-5;
 
-/// One training step of a model on synthetic data: what it reports, then every gradient.
+/// One training step of a model on synthetic data, texts where there is a vocabulary: what it reports, then every gradient.
 fn step_of(
     vae: &Vae,
-    vocabulary: Option<usize>,
+    vocabulary: usize,
     run: impl FnOnce(Program) -> Result<Executor, GpuError>,
 ) -> Result<Vec<Vec<f32>>, GpuError> {
     let mut program = vae.program.clone();
@@ -31,15 +31,13 @@ fn step_of(
     let level = |i: usize| (0.5 * draw(i) as f32 / u32::MAX as f32).to_bits();
     let steps = data.shape[1];
     // Texts of all lengths: token 0 ends each, and a number below 0 is none.
-    let token = |i: usize, vocabulary: usize| match (i % steps).cmp(&(i / steps * 3 % steps)) {
+    let token = |i: usize| match (i % steps).cmp(&(i / steps * 3 % steps)) {
         Ordering::Less => (1 + draw(i) as usize % (vocabulary - 1)) as f32,
         Ordering::Equal => 0.0,
         Ordering::Greater => -1.0,
     };
     let words: Vec<u32> = match vae.program.tensors.dtype(vae.train_data) {
-        Dtype::F32 if let Some(vocabulary) = vocabulary => {
-            (0..data.len()).map(|i| token(i, vocabulary).to_bits()).collect()
-        }
+        Dtype::F32 if vocabulary > 0 => (0..data.len()).map(|i| token(i).to_bits()).collect(),
         Dtype::U32 => (0..data.len()).map(|i| draw(i) & 0x7F7F_7F7F).collect(),
         Dtype::F32 => (0..data.len()).map(level).collect(),
     };
@@ -84,10 +82,7 @@ pub fn check_model(
 ) -> Result<f64, CaseError> {
     let vae = Vae::new(spec, train, data)?;
     let lowered = Vae::new(spec, &TrainSpec { fuse: false, ..train.clone() }, data)?;
-    let vocabulary = match spec.encoder.first() {
-        Some(SizedLayer { from: Extent::Tokens { vocabulary, .. }, .. }) => Some(*vocabulary),
-        _ => None,
-    };
+    let vocabulary = spec.vocabulary();
     let expected = step_of(&lowered, vocabulary, |program| Ok(Executor::OracleF64(Box::new(Oracle::new(program)))))?;
     let found = step_of(&vae, vocabulary, |program| device.compile(program, options))?;
     let names = std::iter::once("what is reported".to_string())

@@ -402,12 +402,7 @@ impl SizedLayer {
 
     /// What is known of rows, where this layer takes it: layers of sequences pass it on.
     fn take_known(&self, known: &mut Vec<(Node, &'static str)>) -> Vec<(Node, &'static str)> {
-        match self.operation {
-            SizedOperation::Embed | SizedOperation::Recurrent { .. } => Vec::new(),
-            SizedOperation::Attend(_) | SizedOperation::Conv1d(_) => Vec::new(),
-            SizedOperation::Last | SizedOperation::Mean => Vec::new(),
-            _ => std::mem::take(known),
-        }
+        if self.operation.is_of_sequences() { Vec::new() } else { std::mem::take(known) }
     }
 
     /// The layer over another number of times.

@@ -66,16 +66,7 @@ pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result
 /// The norm and the activation before a layer of an encoder, which are behind the layer that mirrors it. Layers with
 /// neither are passed over; behind a residual block there is nothing.
 fn before(encoder: &[SizedLayer], layer: usize) -> (Option<usize>, Activation) {
-    let passed = |layer: &&SizedLayer| {
-        !matches!(
-            layer.operation,
-            SizedOperation::Dense
-                | SizedOperation::Conv(_)
-                | SizedOperation::ConvT(_)
-                | SizedOperation::Residual { .. }
-        )
-    };
-    match encoder[..layer].iter().rev().find(|layer| !passed(layer)) {
+    match encoder[..layer].iter().rev().find(|layer| layer.operation.takes_activation()) {
         Some(SizedLayer { operation: SizedOperation::Residual { .. }, .. }) | None => (None, Activation::Identity),
         Some(layer) => (layer.norm, layer.activation),
     }

@@ -1,6 +1,6 @@
 //! The page that compares several runs.
 
-use super::chart::{ChartSize, Heights, LineChart, Series};
+use super::chart::{LineChart, Series};
 use super::contents::{Best, Figure, Notice, Picture};
 use super::markup::escape;
 use super::numbers::{duration, grouped, measured};
@@ -93,17 +93,7 @@ fn chart(runs: &[RunMetrics], kind: Option<&str>, (name, value): Curve, kinds: u
     };
     let series = runs.iter().map(series).collect();
     let title = kind.filter(|_| kinds > 1).map_or(name.to_string(), |kind| format!("{name}: {kind}"));
-    Some(
-        LineChart {
-            title,
-            x: "epoch".into(),
-            size: ChartSize::Half,
-            heights: Heights::Curves,
-            series,
-            band: Vec::new(),
-        }
-        .figure(),
-    )
+    Some(LineChart { title, x: "epoch".into(), series, ..LineChart::default() }.figure())
 }
 
 /// The pictures of one title beside each other, each with the name of its run.

@@ -3,7 +3,7 @@
 use super::chart::Histogram;
 use super::contents::{ComparedFigure, Marginal, SampleRows, Samples, Shares};
 use super::numbers::grouped;
-use super::sections::{noted, section, side_by_side, table};
+use super::sections::{noted, section, side_by_side, table, titled_table};
 
 /// Largest number of a table's columns whose values are drawn, and of words whose shares are shown.
 const MAX_MARGINALS: usize = 24;
@@ -64,10 +64,7 @@ fn examples(examples: &SampleRows) -> String {
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),
     };
     let names: Vec<&str> = examples.names.iter().map(String::as_str).collect();
-    let of = |(title, rows): (&str, &Vec<Vec<String>>)| match rows.is_empty() {
-        true => String::new(),
-        false => table(&names, rows).replacen("<thead>", &format!("<caption>{title}</caption>\n<thead>"), 1),
-    };
+    let of = |(title, rows): (&str, &Vec<Vec<String>>)| titled_table(title, &names, rows);
     let titles = ["Rows of the data", "Samples"];
     titles.into_iter().zip(&examples.rows).map(of).collect::<Vec<_>>().join("<div class=\"apart\"></div>\n") + &more
 }

@@ -130,9 +130,7 @@ pub fn training(page: &Page) -> String {
     if page.likelihoods.len() > 1 {
         let series = vec![Series { name: "-ln p(x)".into(), points: page.likelihoods.clone() }];
         let (title, x) = ("-ln p(x) of rows, by checkpoint".into(), "epochs".into());
-        behind.push(
-            LineChart { title, x, size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure(),
-        );
+        behind.push(LineChart { title, x, series, ..LineChart::default() }.figure());
     }
     let diagnosed = side_by_side(&behind, "two");
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns) + &diagnosed))
@@ -152,15 +150,7 @@ fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
         let points = |i: usize| all.iter().filter_map(|at| Some((at.epoch as f64, of(at, i)?))).collect();
         let series = order.into_iter().map(|i| Series { name: last[i].0.clone(), points: points(i) }).collect();
         let title = if left_out > 0 { format!("{title}: the largest {MAX_CURVES}") } else { title.to_string() };
-        LineChart {
-            title,
-            x: "epoch".into(),
-            size: ChartSize::Half,
-            heights: Heights::Curves,
-            series,
-            band: Vec::new(),
-        }
-        .figure()
+        LineChart { title, x: "epoch".into(), series, ..LineChart::default() }.figure()
     };
     let mut figures = Vec::new();
     if !last.dimensions.is_empty() {
@@ -179,14 +169,13 @@ fn by_epoch(page: &Page, title: &str, size: ChartSize, curves: &[Curve]) -> Stri
         points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
     };
     let series = curves.iter().map(series).collect();
-    LineChart { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series, band: Vec::new() }
-        .figure()
+    LineChart { title: title.into(), x: "epoch".into(), size, series, ..LineChart::default() }.figure()
 }
 
 fn by_step(page: &Page, title: &str, size: ChartSize, heights: Heights, value: fn(&Step) -> f64) -> String {
     let points = page.steps.iter().map(|s| (s.step as f64, value(s))).collect();
     let series = vec![Series { name: title.to_lowercase(), points }];
-    LineChart { title: title.into(), x: "step".into(), size, heights, series, band: Vec::new() }.figure()
+    LineChart { title: title.into(), x: "step".into(), size, heights, series, ..LineChart::default() }.figure()
 }
 
 /// Pictures, and the data's points with the model's samples.
@@ -203,10 +192,10 @@ fn series(chart: &SeriesChart) -> String {
     LineChart {
         title: chart.title.clone(),
         x: "time".into(),
-        size: ChartSize::Half,
         heights: Heights::Linear,
         series: chart.curves.iter().map(curve).collect(),
         band: chart.band.clone(),
+        ..LineChart::default()
     }
     .figure()
 }
@@ -345,6 +334,14 @@ pub fn columns(columns: &[ColumnSummary]) -> String {
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),
     };
     section("Columns and their reconstructions", &(table(&names, &rows) + &more))
+}
+
+/// A table with a title, or nothing where it has no rows.
+pub fn titled_table(title: &str, names: &[&str], rows: &[Vec<String>]) -> String {
+    match rows.is_empty() {
+        true => String::new(),
+        false => table(names, rows).replacen("<thead>", &format!("<caption>{title}</caption>\n<thead>"), 1),
+    }
 }
 
 /// A table whose first column is text and whose others are numbers.

@@ -58,5 +58,7 @@ mod tests {
         assert_eq!(sparkline(&[0.0, f64::NAN, 1.0, f64::INFINITY], 10), "▁ █ ");
         assert_eq!(sparkline(&[f64::NAN; 2], 10), "  ");
         assert_eq!(sparkline(&[f64::MIN, f64::MAX], 10), "▁█");
+        assert_eq!(sparkline(&[0.0, 1.0, 2.0, 3.0, f64::NAN, 7.0], 40), "▁▂▃▄ █");
+        assert_eq!(sparkline(&[0.0, 0.0, 1.0, 1.0], 2), "▁█");
     }
 }

@@ -23,8 +23,6 @@ const PLOTTED: usize = 2000;
 /// Latent dimensions in the picture of the traversal: those with the highest KL.
 const TRAVERSED: usize = 20;
 const TRAVERSAL_STEPS: usize = 11;
-/// Rows whose mutual information with their codes is shown, at most.
-const INFORMED: usize = 1000;
 
 /// One line about the network and its loss.
 pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) -> String {
@@ -165,7 +163,6 @@ fn contents(
         _ => DecoderOutput::default(),
     };
     let (of_table, unlike) = super::samples::samples(run, [split, train], mixture.as_ref(), model)?;
-    let some = codes.mu.len().min(INFORMED * codes.latent);
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
     Ok(Page {
@@ -184,7 +181,7 @@ fn contents(
             },
             of_texts: figures.nats_per_token.zip(figures.bits_per_character).map(<[f64; 2]>::from),
             mutual_information: (is_of_texts && run.has_prior())
-                .then(|| mutual_information(&codes.mu[..some], &codes.logvar[..some], codes.latent)),
+                .then(|| mutual_information(&codes.mu, &codes.logvar, codes.latent)),
         },
         epochs: epochs(metrics),
         diagnoses: metrics.diagnoses.iter().map(diagnosed).collect(),

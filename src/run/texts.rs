@@ -24,7 +24,7 @@ pub fn texts(
     let some = rows.of_rows(&spread(rows.rows, SHOWN), width);
     let codes = model.encode(&some)?;
     let rebuilt = model.reconstruct(&some)?;
-    let originals = text(&some.numbers(0..some.rows, width));
+    let originals = run.texts(&some).unwrap_or_default();
     let samples = match run.has_prior() || mixture.is_some() {
         true => text(&model.sample_texts(mixture, SHOWN, 0)?),
         false => Vec::new(),

@@ -137,7 +137,7 @@ mod tests {
         assert!(found.len() == 1 && found[0].contains("try `model.free_bits = 0.1`, "), "{found:?}");
         let end = report(9, 40.0, 40.0, 0.9);
         assert!(sentences(advice(&config, &end, &end, &[])).is_empty());
-        (config.model.objective, config.model.kl_at_most) = (Objective::Iwae, None);
+        config.model.objective = Objective::Iwae;
         let end = report(9, 40.0, 40.0, 0.05);
         assert!(sentences(advice(&config, &end, &end, &[]))[0].contains("try more epochs, or another"));
     }

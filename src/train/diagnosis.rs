@@ -86,9 +86,10 @@ pub fn variances(mu: &[f32], latent: usize) -> Vec<f64> {
 }
 
 /// The mutual information of rows and codes in nats: over a draw of each row's code, the mean of `ln q(z|x) - ln q(z)`, where `q(z)` is
-/// the mean over these rows. It is at most the logarithm of their number. `mu` and `logvar (N, Z)`.
+/// the mean over these rows, of which there are at most 1,000. It is at most the logarithm of their number. `mu` and `logvar (N, Z)`.
 pub fn mutual_information(mu: &[f32], logvar: &[f32], latent: usize) -> f64 {
-    let rows = mu.len() / latent;
+    let rows = (mu.len() / latent).min(ROWS);
+    let (mu, logvar) = (&mu[..rows * latent], &logvar[..rows * latent]);
     let inverse: Vec<f32> = logvar.iter().map(|logvar| (-logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)).exp()).collect();
     // The part of a row's density that does not depend on the distance.
     let height = |logvar: &[f32]| logvar.iter().map(|x| x.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)).sum::<f32>();

@@ -98,7 +98,7 @@ pub use series::{Channel, Series};
 pub use source::is_of_folder;
 #[doc(hidden)]
 pub use table::{FileRows, Identifier};
-pub use text::{NOTHING, TextUnit, Vocabulary};
+pub use text::{MOST_TOKENS, NOTHING, TextUnit, Vocabulary};
 pub use typed::Table;
 
 /// What stands in place of a number that is missing.

@@ -392,15 +392,7 @@ impl TrainedModel {
         let parameters = self.vae.parameters.iter().map(|_| Vec::with_capacity(values)).collect();
         let mut shown = DecoderOutput { means: Vec::with_capacity(values), parameters };
         for (number, chunk) in z.chunks(batch * latent).enumerate() {
-            let mut whole = chunk.to_vec();
-            whole.resize(batch * latent, 0.0);
-            self.session.write(self.vae.z, &whole)?;
-            if let Some(labels) = self.vae.labels {
-                let mut of_batch: Vec<u32> = classes.iter().skip(number * batch).take(batch).copied().collect();
-                of_batch.resize(batch, 0);
-                self.session.write(labels.batch, &Labels::columns(&of_batch, self.run.data.classes.len()))?;
-            }
-            self.session.dispatch(self.vae.plans.decode, &StepScalars::default())?;
+            self.decode_batch(chunk, classes.get(number * batch..).unwrap_or_default())?;
             let kept = chunk.len() / latent * width;
             shown.means.extend(&self.session.read(self.vae.mean)?[..kept]);
             for (parameter, to) in self.vae.parameters.iter().zip(&mut shown.parameters) {
@@ -408,6 +400,20 @@ impl TrainedModel {
             }
         }
         Ok(shown)
+    }
+
+    /// Runs the plan `decode` on the first codes of `z (N, Z)`, at most a batch of them, as rows of these classes.
+    fn decode_batch(&mut self, z: &[f32], classes: &[u32]) -> Result<(), GpuError> {
+        let batch = self.batch();
+        let mut whole = z.to_vec();
+        whole.resize(batch * self.latent(), 0.0);
+        self.session.write(self.vae.z, &whole)?;
+        if let Some(labels) = self.vae.labels {
+            let mut of_batch: Vec<u32> = classes.iter().take(batch).copied().collect();
+            of_batch.resize(batch, 0);
+            self.session.write(labels.batch, &Labels::columns(&of_batch, self.run.data.classes.len()))?;
+        }
+        self.session.dispatch(self.vae.plans.decode, &StepScalars::default())
     }
 
     /// Reconstructs rows without noise: `(N, D)`.

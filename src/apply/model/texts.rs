@@ -1,13 +1,12 @@
 //! Texts, token by token: the decoder sees the token before each, and its states go from step to step.
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use wgvae_data::{Examples, NOTHING, Vocabulary};
 use wgvae_engine::plan::StepScalars;
 
 use super::TrainedModel;
-use crate::apply::RunError;
-use crate::model::Labels;
+use crate::apply::{RunError, draws};
 
 /// How the tokens of a text are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,29 +36,18 @@ impl TokenChoice {
             TokenChoice::Likeliest => 0,
             TokenChoice::Drawn { seed, .. } => seed,
         };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(row as u64);
-        rng
+        draws::rng(seed, row as u64)
     }
 
     /// A token of these logits; never the one that stands for unknown tokens, which no text has.
     pub(in crate::apply) fn token(self, logits: &[f32], rng: &mut ChaCha8Rng) -> u32 {
-        let known = |(token, _): &(usize, &f32)| *token != Vocabulary::UNKNOWN as usize;
-        let mut all: Vec<(usize, f64)> =
-            logits.iter().enumerate().filter(known).map(|(token, logit)| (token, f64::from(*logit))).collect();
-        // Where logits are equal, the first one is taken, so that the order of the others does not matter.
-        let likeliest = |all: &[(usize, f64)]| {
-            let best = all.iter().copied().reduce(|best, other| if other.1 > best.1 { other } else { best });
-            best.unwrap_or_default()
-        };
-        let (first, most) = likeliest(&all);
-        let TokenChoice::Drawn { temperature, top_p, .. } = self else { return first as u32 };
+        let (first, most) = likeliest(logits);
+        let TokenChoice::Drawn { temperature, top_p, .. } = self else { return first };
         if temperature <= 0.0 {
-            return first as u32;
+            return first;
         }
-        for (_, weight) in &mut all {
-            *weight = libm::exp((*weight - most) / temperature);
-        }
+        let weight = |(token, logit): (usize, f64)| (token, libm::exp((logit - most) / temperature));
+        let mut all: Vec<(usize, f64)> = known(logits).map(weight).collect();
         let mut total: f64 = all.iter().map(|(_, weight)| weight).sum();
         if top_p < 1.0 {
             all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -80,8 +68,21 @@ impl TokenChoice {
                 return *token as u32;
             }
         }
-        likeliest(&all).0 as u32
+        // Rounding may leave a rest, which is that of the likeliest token.
+        first
     }
+}
+
+/// The tokens that a text can have, with their logits.
+fn known(logits: &[f32]) -> impl Iterator<Item = (usize, f64)> {
+    let all = logits.iter().enumerate().filter(|(token, _)| *token != Vocabulary::UNKNOWN as usize);
+    all.map(|(token, logit)| (token, f64::from(*logit)))
+}
+
+/// The likeliest token that a text can have, and its logit. Where logits are equal, the first one is taken.
+fn likeliest(logits: &[f32]) -> (u32, f64) {
+    let best = known(logits).reduce(|best, other| if other.1 > best.1 { other } else { best });
+    best.map_or((Vocabulary::END, 0.0), |(token, logit)| (token as u32, logit))
 }
 
 /// The tokens of a batch that is being decoded, for a decoder that reads all of them for each that it makes.
@@ -170,7 +171,9 @@ impl TrainedModel {
                 let vocabulary = logits.len() / batch;
                 for (row, logits) in logits.chunks_exact(vocabulary).take(z.len() / latent).enumerate() {
                     let place = (first + row) * width + time;
-                    all[place] = likeliest(logits);
+                    let (token, most) = likeliest(logits);
+                    let sum: f64 = logits.iter().map(|logit| libm::exp(f64::from(*logit) - most)).sum();
+                    all[place] = (token, 1.0 / sum);
                     before[row] = tokens[place];
                 }
                 if before.iter().all(|token| *token <= Vocabulary::END as f32) {
@@ -185,15 +188,7 @@ impl TrainedModel {
     pub(in crate::apply) fn start(&mut self, z: &[f32], classes: &[u32]) -> Result<(), RunError> {
         let batch = self.batch();
         self.so_far = SoFar { times: 0, tokens: vec![NOTHING; batch * self.width()] };
-        let mut whole = z.to_vec();
-        whole.resize(batch * self.latent(), 0.0);
-        self.session.write(self.vae.z, &whole)?;
-        if let Some(labels) = self.vae.labels {
-            let mut of_batch: Vec<u32> = classes.iter().take(batch).copied().collect();
-            of_batch.resize(batch, 0);
-            self.session.write(labels.batch, &Labels::columns(&of_batch, self.run.data.classes.len()))?;
-        }
-        Ok(self.session.dispatch(self.vae.plans.decode, &StepScalars::default())?)
+        Ok(self.decode_batch(z, classes)?)
     }
 
     /// `(B, V)`: the logits of the tokens behind these `(B)`, which follow those of the calls since [`TrainedModel::start`]; a number
@@ -220,14 +215,6 @@ impl TrainedModel {
         self.session.dispatch(plan, &StepScalars::default())?;
         Ok(self.session.read(generation.logits)?)
     }
-}
-
-/// The likeliest token by its logits, and its probability.
-fn likeliest(logits: &[f32]) -> (u32, f64) {
-    let token = TokenChoice::Likeliest.token(logits, &mut TokenChoice::Likeliest.generator(0));
-    let most = f64::from(logits[token as usize]);
-    let sum: f64 = logits.iter().map(|logit| libm::exp(f64::from(*logit) - most)).sum();
-    (token, 1.0 / sum)
 }
 
 #[cfg(test)]

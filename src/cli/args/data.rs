@@ -5,13 +5,10 @@ use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
-use wgvae_data::{DataError, Dataset, Options};
+use wgvae_data::{DataError, Dataset, MOST_TOKENS, Options, Vocabulary};
 
 use crate::cli::args::keys::{self, KeyFlags, OfReading};
 use crate::cli::stdin;
-
-/// The largest vocabulary.
-const ALL_TOKENS: usize = 1 << 20;
 
 /// A parser of one of these values by its name; `described` gives that, and what `--help` says of it.
 pub fn one_of<T>(all: &'static [T], described: fn(T) -> [&'static str; 2]) -> impl TypedValueParser<Value = T>
@@ -48,8 +45,12 @@ impl SourceArgs {
     /// The data set; of texts with every token of the training rows, unless fewer are asked for.
     pub fn load_with_all_tokens(&self) -> anyhow::Result<Dataset> {
         let data = self.load()?;
-        match data.vocabulary.is_some() && data.options.vocabulary.is_none() {
-            true => Ok(load(&Options { vocabulary: Some(ALL_TOKENS), ..data.options })?),
+        let width = data.shape.len();
+        let is_unknown = |token: &f32| *token == Vocabulary::UNKNOWN as f32;
+        let leaves_out =
+            || (0..data.train.rows).any(|row| data.train.numbers(row..row + 1, width).iter().any(is_unknown));
+        match data.vocabulary.is_some() && data.options.vocabulary.is_none() && leaves_out() {
+            true => Ok(load(&Options { vocabulary: Some(MOST_TOKENS), ..data.options })?),
             false => Ok(data),
         }
     }

@@ -112,11 +112,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let written = match placed {
         Some((format, to)) => write_as(format, &run, &rows.classes, shown, labels, to)?,
         None => {
-            let class = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_default();
-            let sheet = match &labels {
-                Some(labels) => shown.with_classes(run.class_column(), labels.iter().map(class).collect()),
-                None => shown,
-            };
+            let sheet = with_labels(shown, &run, &rows.classes, labels.as_deref());
             vec![write_rows(&run, args.to.as_deref(), "augmented", || Ok(sheet), None)?]
         }
     };
@@ -237,16 +233,18 @@ fn write_as(
         }
         (None, _) => return Ok(Vec::new()),
     };
-    let Some(labels) = labels else {
-        sheet.write_as(file, &to)?;
-        return Ok(vec![to]);
-    };
-    if file == FileFormat::Npy {
-        let labels_file = write_labels_beside(run, &to, &labels)?;
+    if let (FileFormat::Npy, Some(labels)) = (file, &labels) {
+        let labels_file = write_labels_beside(run, &to, labels)?;
         sheet.write_as(file, &to)?;
         return Ok(vec![to, labels_file]);
     }
-    let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
-    sheet.with_classes(run.class_column(), labels.iter().map(class).collect()).write_as(file, &to)?;
+    with_labels(sheet, run, classes, labels.as_deref()).write_as(file, &to)?;
     Ok(vec![to])
+}
+
+/// The examples with their classes, where they have some.
+fn with_labels(sheet: Sheet, run: &Run, classes: &[String], labels: Option<&[u32]>) -> Sheet {
+    let Some(labels) = labels else { return sheet };
+    let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
+    sheet.with_classes(run.class_column(), labels.iter().map(class).collect())
 }

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use wgvae::apply::Run;
 use wgvae::apply::compress::{self, Alphabet};
-use wgvae_data::write::decoded;
-use wgvae_data::{Examples, NOTHING};
+use wgvae_data::Examples;
 
 use crate::cli::args::run::{RowsArgs, RunArgs, counting, print_written};
 use crate::cli::output::place::place_in;
@@ -104,16 +103,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// How many values rows have, and the bytes that they take as they are.
 fn sizes(run: &Run, alphabet: Alphabet, rows: &Examples) -> (usize, usize) {
-    let width = run.data.shape.len();
-    let values = rows.rows * width;
-    match (alphabet, &run.data.vocabulary) {
-        (Alphabet::Tokens, Some(vocabulary)) => {
-            let tokens = rows.numbers(0..rows.rows, width);
-            let texts = decoded(&tokens, width, vocabulary);
-            let count = tokens.iter().filter(|token| **token != NOTHING).count();
-            (count, texts.iter().map(|text| text.len() + 1).sum())
+    let values = rows.rows * run.data.shape.len();
+    match alphabet {
+        Alphabet::Bits => (values, values.div_ceil(8)),
+        Alphabet::Levels => (values, values),
+        Alphabet::Tokens => {
+            let texts = run.texts(rows).unwrap_or_default();
+            (run.count_tokens(rows), texts.iter().map(|text| text.len() + 1).sum())
         }
-        (Alphabet::Levels, _) => (values, values),
-        (Alphabet::Bits | Alphabet::Tokens, _) => (values, values.div_ceil(8)),
     }
 }

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use serde::Serialize;
+use wgvae::report::sparkline;
 use wgvae_data::{Dataset, Examples, Series, shown, spread};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::commands::data_texts::Lengths;
 use crate::cli::output::numbers::short;
-use crate::cli::output::series::sparkline;
 
 /// Series that are shown.
 const EXAMPLES: usize = 5;
@@ -88,7 +88,7 @@ impl<'a> SeriesReport<'a> {
             writeln!(out, "         and {} more", self.channels.len() - LISTED)?;
         }
         for (place, values) in self.examples.iter().enumerate() {
-            let values: Vec<f32> = values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
+            let values: Vec<f64> = values.iter().map(|value| value.map_or(f64::NAN, f64::from)).collect();
             let title = if place == 0 { "examples" } else { "" };
             writeln!(out, "{title:8} {}", sparkline(&values, BARS))?;
         }

@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// The sheet of some rows.
 fn sheet(run: &Run, rows: &Examples) -> Sheet {
     let numbers = rows.numbers(0..rows.rows, run.data.shape.len());
-    let sheet = Sheet::of_texts(run, &numbers).unwrap_or_else(|| Sheet::of(run, numbers, Provenance::Kept));
+    let sheet = Sheet::of(run, numbers, Provenance::Kept);
     let class = |label: &u32| run.data.classes.get(*label as usize).cloned().unwrap_or_default();
     match &rows.labels {
         Some(labels) => sheet.with("label", labels.iter().map(class).collect()),

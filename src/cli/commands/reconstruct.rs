@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use wgvae::report;
 use wgvae::run::pictured;
 use wgvae_data::Shape;
-use wgvae_data::write::decoded;
 
 use crate::cli::args::run::{RowsArgs, RunArgs};
 use crate::cli::commands::encode::with_names;
@@ -62,9 +61,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = || {
         let mut sheet = Sheet::of_means(&run, &model, shown.clone());
         // A text says little of its reconstruction without the original beside it.
-        if let Some(vocabulary) = &run.data.vocabulary {
-            let width = run.data.shape.len();
-            sheet = sheet.with("original", decoded(&rows.split.numbers(0..rows.split.rows, width), width, vocabulary));
+        if let Some(texts) = run.texts(&rows.split) {
+            sheet = sheet.with("original", texts);
         }
         Ok(with_names(sheet, &run, args.rows.source(&run), &rows)?)
     };

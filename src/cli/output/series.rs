@@ -77,39 +77,3 @@ impl Sheet {
         Ok(())
     }
 }
-
-/// A series as a line of bars, shortened to so many.
-pub fn sparkline(values: &[f32], most: usize) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let count = values.len().min(most).max(1);
-    let mean = |bar: usize| {
-        let there = values[bar * values.len() / count..(bar + 1) * values.len() / count].iter();
-        let there = there.filter(|value| value.is_finite());
-        let (sum, count) = there.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(*value), count + 1.0));
-        (count > 0.0).then_some(sum / count)
-    };
-    let means: Vec<Option<f64>> = (0..count).map(mean).collect();
-    let (low, high) = means
-        .iter()
-        .flatten()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
-    let bar = |value: &Option<f64>| match value {
-        None => ' ',
-        Some(_) if high <= low => BARS[3],
-        Some(value) => BARS[(((value - low) / (high - low)) * 7.0).round() as usize],
-    };
-    means.iter().map(bar).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_are_as_high_as_values() {
-        assert_eq!(sparkline(&[0.0, 1.0, 2.0, 3.0, f32::NAN, 7.0], 40), "▁▂▃▄ █");
-        assert_eq!(sparkline(&[5.0; 3], 40), "▄▄▄");
-        assert_eq!(sparkline(&[f32::NAN; 2], 40), "  ");
-        assert_eq!(sparkline(&[0.0, 0.0, 1.0, 1.0], 2), "▁█");
-    }
-}

@@ -81,10 +81,10 @@ impl Sheet {
     pub fn of(run: &Run, values: Vec<f32>, of: Provenance) -> Self {
         match &run.data.columns {
             Some(columns) => Self::of_cells(run, columns, columns.cells(&values, of), of),
-            None => {
-                let other = || Self { numbers: values.clone(), ..Self::without_columns(run) };
-                Self::of_texts(run, &values).or_else(|| Self::of_series(run, &values)).unwrap_or_else(other)
-            }
+            None => match Self::of_texts(run, &values).or_else(|| Self::of_series(run, &values)) {
+                Some(sheet) => sheet,
+                None => Self { numbers: values, ..Self::without_columns(run) },
+            },
         }
     }
 

@@ -1,6 +1,6 @@
 //! `[data]`
 
-use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options, RowFormat, TextUnit};
+use wgvae_data::{Channels, Fit, ImageSize, MOST_TOKENS, Missing, NamedKind, Options, RowFormat, TextUnit};
 use wgvae_engine::kernels::batch::Binarise;
 
 use super::Changes::OnResume;
@@ -48,7 +48,7 @@ section! {
     #[serde(skip_serializing_if = "Option::is_none")]
     vocabulary: Option<usize> = None
         => "most tokens that are told apart, by their count in the training rows"
-        .value("N").range(Whole(1, 1 << 20)).logarithmic().not_of_step().otherwise("256 characters or 10000 words")
+        .value("N").range(Whole(1, MOST_TOKENS as u64)).logarithmic().not_of_step().otherwise("256 characters or 10000 words")
         .example("1000");
 
     #[serde(skip_serializing_if = "Option::is_none")]

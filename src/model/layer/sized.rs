@@ -61,6 +61,31 @@ pub enum SizedOperation {
 }
 
 impl SizedOperation {
+    /// Whether an activation follows it where its layer names none.
+    pub fn takes_activation(self) -> bool {
+        matches!(
+            self,
+            SizedOperation::Dense
+                | SizedOperation::Conv(_)
+                | SizedOperation::ConvT(_)
+                | SizedOperation::Conv1d(_)
+                | SizedOperation::Residual { .. }
+        )
+    }
+
+    /// Whether it is one of sequences alone.
+    pub fn is_of_sequences(self) -> bool {
+        matches!(
+            self,
+            SizedOperation::Embed
+                | SizedOperation::Recurrent { .. }
+                | SizedOperation::Attend(_)
+                | SizedOperation::Conv1d(_)
+                | SizedOperation::Last
+                | SizedOperation::Mean
+        )
+    }
+
     /// Whether it can take the marks of which inputs are missing.
     pub fn takes_missing(self) -> bool {
         matches!(self, SizedOperation::Dense | SizedOperation::Conv(_) | SizedOperation::Recurrent { .. })
@@ -138,15 +163,7 @@ impl Layer {
         if let Some(groups) = norm {
             divides(groups, to.pixels().1)?;
         }
-        let has_weights = matches!(
-            operation,
-            SizedOperation::Dense
-                | SizedOperation::Conv(_)
-                | SizedOperation::ConvT(_)
-                | SizedOperation::Conv1d(_)
-                | SizedOperation::Residual { .. }
-        );
-        let activation = if has_weights { activation } else { Activation::Identity };
+        let activation = if operation.takes_activation() { activation } else { Activation::Identity };
         Ok(SizedLayer { from, to, operation, norm, activation: self.activation.unwrap_or(activation) })
     }
 

@@ -9,7 +9,9 @@ use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding, TimesKernel}
 
 const GRAMMAR: &str = "write a layer as `dense 128`, `dense 7x7x64`, `conv 32 k3 s2` or `conv-t 32 k3 s2`, with k for the \
                        kernel, s for the stride, p for the padding or `same`, op for the output padding of conv-t; as `pool 2`, \
-                       `up 2` or `res 64 k3`; of sequences as `embed 64`, `gru 256`, `lstm 256 both`, `attend 4`, `conv1d 64 k3 d2` with d for the dilation, `last` or `mean`; perhaps with `norm`, or `norm8` for a norm of 8 groups, and an activation";
+                       `up 2` or `res 64 k3`; of sequences as `embed 64`, `gru 256`, `lstm 256 both`, `attend 4`, \
+                       `conv1d 64 k3 d2` with d for the dilation, `last` or `mean`; perhaps with `norm`, or `norm8` for a norm \
+                       of 8 groups, and an activation";
 
 /// Most pixels of a kernel and of a stride.
 const LARGEST_KERNEL: usize = 64;

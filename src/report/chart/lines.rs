@@ -27,9 +27,10 @@ pub struct Series {
 }
 
 /// The range of the left axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Heights {
     /// The range of the curves, on a logarithmic axis if it is wide.
+    #[default]
     Curves,
     /// From 0 to the top of the curves.
     FromZero,
@@ -38,7 +39,7 @@ pub enum Heights {
 }
 
 /// A line chart.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LineChart {
     /// Title of the chart.
     pub title: String,
@@ -221,10 +222,8 @@ mod tests {
         LineChart {
             title: "Loss".into(),
             x: "epoch".into(),
-            size: ChartSize::Half,
-            heights: Heights::Curves,
             series: values.iter().enumerate().map(series).collect(),
-            band: Vec::new(),
+            ..LineChart::default()
         }
     }
 

@@ -24,9 +24,10 @@ const MAX_KEYS: usize = 40;
 
 /// Size of a chart. The page never scales it by much, so that its text has one size: where the screen is narrow, it shows a chart that
 /// was drawn for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ChartSize {
     /// Half the width of the page.
+    #[default]
     Half,
     /// A third of the width of the page.
     Third,

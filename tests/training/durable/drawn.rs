@@ -1,10 +1,9 @@
 //! A generator of faults: a seed draws which calls of the disk fail, and how, and whether all behind them do.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use wgvae::config::Config;
 use wgvae::run::{self, Error, Finished, Resume, RunOptions};
@@ -12,7 +11,7 @@ use wgvae::train::{Identity, TrainError};
 use wgvae_data::disk::{Disk, System};
 
 use crate::common::folder::copy;
-use crate::durable::faults::Failing;
+use crate::durable::disk::{FailingDisk, Faults};
 use crate::durable::runs::{config, data, go_on, kills, model, options, random};
 
 /// How a call fails.
@@ -32,12 +31,9 @@ struct Fault {
     stays: bool,
 }
 
-/// A disk whose calls fail as they were drawn.
+/// Faults that were drawn.
 #[derive(Debug)]
-struct Drawn {
-    faults: Vec<Fault>,
-    calls: AtomicUsize,
-}
+struct Drawn(Vec<Fault>);
 
 impl Drawn {
     /// One to three faults among so many calls.
@@ -48,47 +44,18 @@ impl Drawn {
             kind: KINDS[draw(4 * number + 1, KINDS.len() as u64) as usize],
             stays: draw(4 * number + 2, 4) == 0,
         };
-        Self { faults: (0..=draw(99, 3) as u32).map(fault).collect(), calls: AtomicUsize::new(0) }
-    }
-
-    fn fault(&self) -> Option<io::Error> {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        let fault = self.faults.iter().find(|fault| call == fault.at || fault.stays && call > fault.at)?;
-        Some(io::Error::new(fault.kind, "a fault that was drawn"))
-    }
-
-    fn call<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.fault().map_or_else(call, Err)
+        Self((0..=draw(99, 3) as u32).map(fault).collect())
     }
 }
 
-impl Disk for Drawn {
-    fn create(&self, path: &Path) -> io::Result<File> {
-        self.call(|| System.create(path))
+impl Faults for Drawn {
+    fn fault(&self, call: usize) -> Option<io::Error> {
+        let fault = self.0.iter().find(|fault| call == fault.at || fault.stays && call > fault.at)?;
+        Some(io::Error::new(fault.kind, "a fault that was drawn"))
     }
 
-    /// Where it fails, a part of the content is there.
-    fn write(&self, file: &mut File, content: &[u8]) -> io::Result<()> {
-        let Some(error) = self.fault() else { return System.write(file, content) };
-        let part = random(39, self.calls.load(Ordering::Relaxed) as u32, content.len() as u64 + 1);
-        System.write(file, &content[..part as usize])?;
-        Err(error)
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.call(|| System.sync(file))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call(|| System.rename(from, to))
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.call(|| System.sync_folder(folder))
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.call(|| System.remove(path))
+    fn written(&self, call: usize, bytes: usize) -> usize {
+        random(39, call as u32 + 1, bytes as u64 + 1) as usize
     }
 }
 
@@ -168,7 +135,7 @@ fn a_disk_that_fails_at_random_calls_loses_nothing() {
     let all = [Begins::New, Begins::Resumed, Begins::Forked, Begins::Replacing];
     let whole = all.map(|begins| {
         runs.prepare(begins);
-        let counting = Failing::after(usize::MAX);
+        let counting = FailingDisk::after(usize::MAX);
         runs.train(begins, counting.clone()).unwrap();
         (model(&path), counting.calls.load(Ordering::Relaxed))
     });
@@ -176,8 +143,8 @@ fn a_disk_that_fails_at_random_calls_loses_nothing() {
     for seed in 0..2 * kills() {
         let (begins, (expected, calls)) = (all[seed as usize % 4], &whole[seed as usize % 4]);
         runs.prepare(begins);
-        let disk = Arc::new(Drawn::of(seed, *calls));
-        let what = format!("{seed}: {begins:?}, {:?}", disk.faults);
+        let disk = FailingDisk::of(Drawn::of(seed, *calls));
+        let what = format!("{seed}: {begins:?}, {:?}", disk.faults.0);
         match runs.train(begins, disk) {
             Ok(_) => assert!(model(&path) == *expected, "{what}: another model"),
             Err(error) => {

@@ -1,11 +1,9 @@
 //! The disk fails, the device is lost, a number is not finite.
 
-use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wgvae::config::Config;
 use wgvae::model::Vae;
@@ -20,58 +18,9 @@ use wgvae_engine::session::Session;
 
 use crate::common;
 use crate::common::folder::copy;
+use crate::durable::disk::FailingDisk;
 use crate::durable::processes::program;
 use crate::durable::runs::{config, data, go_on, kills, model, options, random, saving};
-
-/// Lets so many calls succeed.
-#[derive(Debug)]
-pub struct Failing {
-    left: AtomicUsize,
-    pub calls: AtomicUsize,
-}
-
-impl Failing {
-    pub fn after(calls: usize) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(calls), calls: AtomicUsize::new(0) })
-    }
-
-    fn call<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
-            Ok(_) => call(),
-            Err(_) => Err(io::Error::other("the disk is full")),
-        }
-    }
-}
-
-impl Disk for Failing {
-    fn create(&self, path: &Path) -> io::Result<File> {
-        self.call(|| System.create(path))
-    }
-
-    fn write(&self, file: &mut File, content: &[u8]) -> io::Result<()> {
-        // What is written of a file before it fails: half.
-        self.call(|| System.write(file, content)).inspect_err(|_| {
-            let _ = System.write(file, &content[..content.len() / 2]);
-        })
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.call(|| System.sync(file))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call(|| System.rename(from, to))
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.call(|| System.sync_folder(folder))
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.call(|| System.remove(path))
-    }
-}
 
 /// Every call that changes files fails in turn, and all behind it: of a new run, of one that goes on, and of one that
 /// replaces another. What was there before, or what was written, loads and goes on to the same model.
@@ -84,7 +33,7 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
         let options = RunOptions { replace, disk, ..options(path) };
         run::train(config.clone(), data(), &options, |_| ())
     };
-    let counting = Failing::after(usize::MAX);
+    let counting = FailingDisk::after(usize::MAX);
     train(&whole, false, counting.clone()).unwrap();
     let calls = counting.calls.load(Ordering::Relaxed);
     assert!(calls > 60, "{calls}");
@@ -93,7 +42,7 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
     let stride = if kills() > 100 { 1 } else { 3 };
     for (n, at) in (0..calls).step_by(stride).enumerate() {
         let path = folder.path().join(format!("new {at}"));
-        if let Err(error) = train(&path, false, Failing::after(at)) {
+        if let Err(error) = train(&path, false, FailingDisk::after(at)) {
             assert!(error.to_string().contains("the disk is full"), "{error}");
         }
         // Before the record is written there is no run, and the folder can be used at once.
@@ -106,9 +55,9 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
 
         // Where a run goes on, the same calls fail.
         let path = folder.path().join(format!("resumed {at}"));
-        train(&path, false, Failing::after(calls / 2)).unwrap_err();
+        train(&path, false, FailingDisk::after(calls / 2)).unwrap_err();
         let last = Checkpoint::all(&path.join("checkpoints"), &Identity::of(&path).unwrap().run);
-        let _ = go_on(&path, Failing::after(n), &options(&path));
+        let _ = go_on(&path, FailingDisk::after(n), &options(&path));
         let now = Resume::open(&path).unwrap().step();
         assert!(now >= last[0].step, "call {n} of a resumed run lost step {}", last[0].step);
         go_on(&path, Arc::new(System), &options(&path)).unwrap();
@@ -122,7 +71,7 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
     for at in (0..calls + 20).step_by(2) {
         let path = folder.path().join(format!("replaced {at}"));
         copy(&old, &path);
-        let _ = train(&path, true, Failing::after(at));
+        let _ = train(&path, true, FailingDisk::after(at));
         go_on(&path, Arc::new(System), &options(&path)).unwrap_or_else(|error| panic!("call {at}: {error}"));
         assert!(model(&path) == model(&whole) || model(&path) == model(&old), "call {at} of a run that replaces");
     }

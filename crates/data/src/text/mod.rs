@@ -26,7 +26,7 @@ pub(super) use gather::{Gathering, Place, refuse_fields};
 pub(super) use lines::{file, json};
 pub(super) use look::is_table;
 pub(super) use numbering::RawTokens;
-pub(super) use vocabulary::MOST_TOKENS;
+pub use vocabulary::MOST_TOKENS;
 pub use vocabulary::{NOTHING, TextUnit, Vocabulary};
 
 /// Reads texts in memory.
