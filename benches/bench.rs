@@ -146,8 +146,9 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
             continue;
         }
         let config = Config::resolve(Some(preset), None, toml::Table::new()).expect("presets resolve");
-        let source = format!("{}:count=2000", config.data.source);
-        let data = Dataset::load(source.as_str()).expect("built-in data");
+        let source = &config.data.source;
+        let mark = if source.contains(':') { ',' } else { ':' };
+        let data = Dataset::load(format!("{source}{mark}count=2000").as_str()).expect("built-in data");
         let spec = config.vae_spec(data.shape).unwrap();
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.at(vae.plans.train).totals(&vae.program.tensors);
