@@ -38,7 +38,7 @@ fn of_commands(folder: &Path, commands: &[String]) -> String {
 #[test]
 fn plans_of_all_presets() {
     for (preset, _) in wgvae::config::PRESETS {
-        // What an autoencoder has no prior for, and texts make token by token.
+        // An autoencoder has no prior to sample from, and texts are sampled token by token, by no single plan.
         let has_none = ["autoencoder", "text"].contains(preset);
         let last = if has_none { "reconstruct" } else { "sample" };
         let plans = ["train", last].map(|which| format!("plan --preset {preset} --which {which}"));

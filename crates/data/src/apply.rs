@@ -100,7 +100,7 @@ fn wanted(options: &Options, like: &Description) -> Options {
         (Shape::Text { .. }, _) => {
             wanted.tokens = like.vocabulary.as_ref().map_or(wanted.tokens, |vocabulary| vocabulary.unit);
             (wanted.vocabulary, wanted.max_length) = (None, None);
-            if wanted.format.is_auto() && !options.source.starts_with("expressions") {
+            if wanted.format.is_auto() {
                 wanted.format = RowFormat::Text;
             }
         }

@@ -130,8 +130,8 @@ impl Array {
 
     /// The shape of the rows, and their values.
     ///
-    /// Rank 3 means grey images, unless they would be strips far longer than wide, which are series; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
-    /// images, and so does rank 2 if the numbers of a row are a square of levels. Anything else is a table, NaN where a value is
+    /// Rank 3 means grey images, unless one axis is far longer than the other: those are no images. Rank 4 with 1 or 3 channels in
+    /// the last axis, or before height and width, means images, and so does rank 2 if the numbers of a row are a square of levels. Anything else is a table, NaN where a value is
     /// missing. Image values are read as levels if they are integers from 0 to 255, booleans or multiples of 1/255. Other floats
     /// stay unchanged, and NaN is a pixel that is missing.
     pub fn examples(self, notes: &mut Vec<String>) -> Result<(usize, Shape, Values), String> {

@@ -130,12 +130,17 @@ impl DataError {
 }
 
 /// How many names a sentence lists before it only counts them.
-const LISTED: usize = 12;
+pub const LISTED: usize = 12;
 
 /// `a, b, c and 5 more`
 pub fn list<T: AsRef<str>>(names: &[T]) -> String {
+    list_of(names, names.len())
+}
+
+/// [`list`] of so many names, of which these are the first.
+pub fn list_of<T: AsRef<str>>(names: &[T], all: usize) -> String {
     let first: Vec<String> = names.iter().take(LISTED).map(|name| shown(name.as_ref())).collect();
-    match names.len().saturating_sub(LISTED) {
+    match all.saturating_sub(first.len()) {
         0 => first.join(", "),
         more => format!("{} and {more} more", first.join(", ")),
     }

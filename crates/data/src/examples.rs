@@ -306,6 +306,13 @@ impl Examples {
         }
     }
 
+    /// Drops the rows that are not kept, and then moves those that are test rows into a split of their own, if there are any.
+    pub(crate) fn take_test(&mut self, keep: &[bool], mut is_test: Vec<bool>) -> Option<Examples> {
+        self.retain(keep);
+        retain_rows(&mut is_test, keep.len(), keep);
+        is_test.contains(&true).then(|| self.take_out(&is_test))
+    }
+
     /// Moves the marked rows into a new split. Only these are copied; the others are compacted in place.
     pub fn take_out(&mut self, marked: &[bool]) -> Examples {
         let taken = self.marked(marked);

@@ -68,7 +68,7 @@ pub(super) fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> 
         origins: Some(Origins::Files(kept.iter().map(|(file, _)| file.origin.clone()).collect())),
         ..Examples::of(kept.len(), Values::Bytes(levels))
     };
-    let mut is_test: Vec<bool> = kept.iter().map(|(_, is_test)| *is_test).collect();
+    let is_test: Vec<bool> = kept.iter().map(|(_, is_test)| *is_test).collect();
     let mut whole = vec![true; kept.len()];
     for (place, reason) in failures {
         whole[place] = false;
@@ -85,10 +85,7 @@ pub(super) fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> 
     if deep > 0 {
         notes.push(format!("{deep} of {} images have more than 256 levels, of which 256 were kept", kept.len()));
     }
-    split.retain(&whole);
-    let mut marks = whole.iter();
-    is_test.retain(|_| marks.next().copied().unwrap_or(false));
-    let own_test = is_test.contains(&true).then(|| split.take_out(&is_test));
+    let own_test = split.take_test(&whole, is_test);
     if split.rows == 0 {
         return Err(DataError::unusable(source.display(), "none of its training images can be read"));
     }

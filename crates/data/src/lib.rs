@@ -58,6 +58,7 @@ pub mod quote;
 mod raw;
 mod resize;
 mod series;
+mod skipped;
 mod source;
 mod spec;
 mod sprites;

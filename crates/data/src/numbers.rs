@@ -12,7 +12,7 @@ use super::{DataError, Examples, Origins, idx, npy, npz, picture, table};
 /// columns. Nothing is left out or replaced: a missing column or value is an error.
 pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {
     let array = match source::kind_of(path)? {
-        FileKind::Table | FileKind::Text => return of_table(path, prefixes),
+        FileKind::Table { .. } | FileKind::Text => return of_table(path, prefixes),
         FileKind::Json => return Err(DataError::unusable(path.display(), "it holds JSON lines, not numbers")),
         FileKind::Series => return Err(DataError::unusable(path.display(), "it holds series, not rows of numbers")),
         FileKind::Idx => idx::read(path)?,

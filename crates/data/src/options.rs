@@ -200,12 +200,12 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether something is asked for of the tokens of texts alone.
+    /// Whether a key is set that only texts have.
     pub(super) fn has_vocabulary(&self) -> bool {
         self.tokens != TextUnit::default() || self.vocabulary.is_some()
     }
 
-    /// Whether something is asked for that texts have.
+    /// Whether a key is set that texts have; series may have some of them, too.
     pub(super) fn has_tokens(&self) -> bool {
         self.has_vocabulary() || self.max_length.is_some()
     }

@@ -65,7 +65,10 @@ pub(super) enum FileKind {
     Npy,
     Npz,
     Image,
-    Table,
+    Table {
+        /// Whether its name, or its first bytes, say so; else nothing says otherwise.
+        is_known: bool,
+    },
     /// Text, which may be a table.
     Text,
     /// JSON lines.
@@ -77,7 +80,7 @@ pub(super) enum FileKind {
 impl FileKind {
     /// Whether it may be read as a table.
     pub fn may_be_table(&self) -> bool {
-        matches!(self, FileKind::Table | FileKind::Text)
+        matches!(self, FileKind::Table { .. } | FileKind::Text)
     }
 }
 
@@ -96,7 +99,7 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
         FileKind::Series => series::ts(path, request),
         FileKind::Image => images::read(path, FolderFiles::one(path), request),
         FileKind::Json => text::json(path, request),
-        kind @ (FileKind::Table | FileKind::Text) => match rows_of_text(path, &kind, request)? {
+        kind @ (FileKind::Table { .. } | FileKind::Text) => match rows_of_text(path, &kind, request)? {
             RowsOfText::Table => table::file(path, request),
             RowsOfText::Column => text::column(path, request),
             RowsOfText::Series => series::long(path, request),
@@ -125,7 +128,7 @@ enum RowsOfText {
 /// Whether a file of text is read as a table, as a column of one, or line by line.
 fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<RowsOfText, DataError> {
     let options = request.options;
-    let is_known_table = matches!(kind, FileKind::Table) && has_table_name(path);
+    let is_known_table = matches!(kind, FileKind::Table { is_known: true });
     Ok(match options.format {
         _ if !options.series.is_empty() => RowsOfText::Series,
         RowFormat::Series => RowsOfText::Series,
@@ -139,7 +142,9 @@ fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<R
         _ if options.text.is_some() => RowsOfText::Column,
         _ if !is_known_table && options.has_tokens() => RowsOfText::Lines { note: None },
         // A model of a table takes each file as one.
-        _ if matches!(kind, FileKind::Table) || request.like.is_some() || text::is_table(path)? => RowsOfText::Table,
+        _ if matches!(kind, FileKind::Table { .. }) || request.like.is_some() || text::is_table(path)? => {
+            RowsOfText::Table
+        }
         _ => RowsOfText::Lines {
             note: Some(
                 "its lines do not split into the same fields with a number among them, so each line is a text; \
@@ -148,12 +153,6 @@ fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<R
             ),
         },
     })
-}
-
-/// Whether the name of a file, or its first bytes, say that it is a table.
-fn has_table_name(path: &Path) -> bool {
-    let is_parquet = bytes::head(path).is_ok_and(|head| head.starts_with(&bytes::PARQUET));
-    is_parquet || matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "data" | "dat")
 }
 
 /// The extension of a file without that of gzip, in lower case.
@@ -178,14 +177,14 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
         return FileKind::Npy;
     }
     if head.starts_with(&bytes::PARQUET) {
-        return FileKind::Table;
+        return FileKind::Table { is_known: true };
     }
     if head.starts_with(b"PK\x03\x04") {
         return FileKind::Npz;
     }
     // A table may begin with `BM` like a bitmap, so the name decides first.
     if matches!(extension, "csv" | "tsv" | "tab" | "data" | "dat") {
-        return FileKind::Table;
+        return FileKind::Table { is_known: true };
     }
     match extension {
         "txt" | "text" => return FileKind::Text,
@@ -203,7 +202,7 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
         "npy" => FileKind::Npy,
         "npz" => FileKind::Npz,
         _ if name.contains("ubyte") || name.contains("idx") => FileKind::Idx,
-        _ => FileKind::Table,
+        _ => FileKind::Table { is_known: false },
     }
 }
 

@@ -3,13 +3,10 @@
 use std::path::Path;
 
 use wgvae::apply::Run;
-use wgvae_data::write::{Block, TextFormat, decoded, texts_to, write_texts};
+use wgvae_data::write::{Block, TEXT, TextFormat, decoded, texts_to, write_texts};
 
 use super::sheet::{FileFormat, Sheet, make_folder_of};
 use super::terminal;
-
-/// The column of texts.
-pub const TEXT: &str = "text";
 
 impl Sheet {
     /// Rows of tokens as texts; none where the run is not on texts.

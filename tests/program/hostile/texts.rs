@@ -29,7 +29,7 @@ fn what_is_no_text_is_said_in_a_sentence() {
         assert!(!ended.stderr.contains("`data."), "{}", ended.stderr);
         wgvae(&["train", "--data", &path(&folder.path().join(name)), "--device", "cpu"]).expect(3, reason);
     }
-    // What the key of the library is called here.
+    // An error names the flag `--tokens`, where the library names its key `data.tokens`.
     let latin = folder.path().join("latin.txt");
     described(&latin, &[], 3, "--tokens bytes reads any bytes");
     let ended = described(&latin, &["--tokens", "bytes"], 0, "");

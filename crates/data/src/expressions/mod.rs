@@ -202,7 +202,7 @@ mod tests {
         assert!((mean - entropy(Kind::Grammar).unwrap()).abs() < 0.075, "{mean}");
     }
 
-    /// Each of the strings of at most two and three productions comes as often as another.
+    /// Each index gives another string, and draws have each number of productions as often as all strings have it.
     #[test]
     fn uniform_draws_are_uniform() {
         let table = grammar::table(&GRAMMAR, 11);

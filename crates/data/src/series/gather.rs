@@ -93,8 +93,8 @@ impl Gathering {
             ..Examples::of(self.ends.len(), Values::Floats(values))
         };
         let mut classes = Vec::new();
-        let mut is_test = self.is_test;
         let mut notes = self.notes;
+        let mut known = vec![true; rows.rows];
         if let Some(labels) = self.labels.map(LabelReader::finish)
             && (self.label_needed || labels.known.contains(&true))
         {
@@ -102,12 +102,10 @@ impl Gathering {
             let unknown = labels.known.iter().filter(|known| !**known).count();
             if unknown > 0 {
                 notes.push(format!("{unknown} of {} series were left out: without a label", rows.rows));
-                rows.retain(&labels.known);
-                let mut marks = labels.known.iter();
-                is_test.retain(|_| marks.next().copied().unwrap_or(false));
+                known = labels.known;
             }
         }
-        let test = is_test.contains(&true).then(|| rows.take_out(&is_test));
+        let test = rows.take_test(&known, self.is_test);
         if rows.rows == 0 {
             return Err(DataError::unusable(self.path.display(), "no training series has a label"));
         }

@@ -1,20 +1,18 @@
 //! Series in a table in the long form: each row has a step of a series, with the series' name and the time.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::columns::is_missing_word;
 use super::super::error::{list, shown};
 use super::super::raw::{Raw, Request};
-use super::super::{DataError, Unit, table};
+use super::super::skipped::Skipped;
+use super::super::table::{self, Places, RowCells};
+use super::super::{DataError, Unit};
 use super::gather::Gathering;
 use super::time::{TimeColumn, on_grid, usual_step};
 use super::{LONGEST_SERIES, MOST_CHANNELS, RawSeries};
-
-/// Series that a note names.
-const NAMED: usize = 5;
 
 /// Which columns of a table are what.
 #[derive(Default)]
@@ -38,15 +36,6 @@ struct Steps {
     met: Vec<(usize, Option<(u64, String)>)>,
 }
 
-/// A plain number, with a point or a comma.
-fn number(text: &str) -> Option<f32> {
-    let number = text.parse::<f64>().or_else(|error| match text.contains('.') {
-        true => Err(error),
-        false => text.replacen(',', ".", 1).parse(),
-    });
-    number.ok().map(|number| number as f32).filter(|number| number.is_finite())
-}
-
 /// The names of the columns that tell series and steps apart.
 fn keys(request: &Request<'_>) -> Result<[String; 2], DataError> {
     let known = request.series.as_ref().and_then(|known| known.series.columns.clone());
@@ -65,19 +54,11 @@ fn keys(request: &Request<'_>) -> Result<[String; 2], DataError> {
 }
 
 /// The places of the columns of a table: those of the series and the time, of the label if there is one, and of the channels.
-fn choose(
-    names: &[String],
-    [id, time]: &[String; 2],
-    request: &Request<'_>,
-    chosen: &mut Chosen,
-) -> Result<Vec<usize>, String> {
-    let options = request.options;
-    let place = |name: &str| {
-        let same = names.iter().position(|known| known == name);
-        same.or_else(|| names.iter().position(|known| known.eq_ignore_ascii_case(name)))
-    };
+fn choose(names: &[String], [id, time]: &[String; 2], request: &Request<'_>) -> Result<(Vec<usize>, Chosen), String> {
+    let (options, of_names) = (request.options, Places::of_names(names));
+    let mut chosen = Chosen::default();
     let find = |name: &str, what: &str| {
-        place(name).ok_or_else(|| format!("there is no column `{name}` {what}; there are {}", list(names)))
+        of_names.of(name).ok_or_else(|| format!("there is no column `{name}` {what}; there are {}", list(names)))
     };
     let mut places = vec![find(id, "to tell series apart by")?, find(time, "to take times from")?];
     match options.label.as_deref().map(|label| find(label, "to take labels from")) {
@@ -110,52 +91,47 @@ fn choose(
     }
     chosen.channels = channels.iter().map(|place| names[*place].clone()).collect();
     places.extend(channels);
-    Ok(places)
+    Ok((places, chosen))
 }
 
 /// Reads the series of a table.
 pub fn read(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     let columns = keys(request)?;
-    let chosen = RefCell::new(Chosen::default());
     let mut steps = Steps::default();
     let mut rows_are = Unit::Row;
-    table::each_row(
+    let chosen = table::each_row(
         path,
-        |names| choose(names, &columns, request, &mut chosen.borrow_mut()),
-        |unit, number, cells| {
-            rows_are = unit;
-            let added = steps.add(number, cells, chosen.borrow().has_label, &columns);
-            added.map_err(|reason| DataError::Row { path: path.to_path_buf(), unit, number, reason })
+        |names| choose(names, &columns, request),
+        |chosen, row| {
+            rows_are = row.unit;
+            steps.add(&row, chosen.has_label, &columns).map_err(|reason| DataError::Row {
+                path: path.to_path_buf(),
+                unit: row.unit,
+                number: row.number,
+                reason,
+            })
         },
     )?;
-    steps.finish(path, request, chosen.into_inner(), columns, rows_are)
+    steps.finish(path, request, chosen, columns, rows_are)
 }
 
 impl Steps {
     /// Adds a row of a table.
-    fn add(
-        &mut self,
-        number: u64,
-        cells: &[Cow<'_, str>],
-        has_label: bool,
-        [id, time]: &[String; 2],
-    ) -> Result<(), String> {
-        let [of_id, of_time, rest @ ..] = cells else { return Ok(()) };
-        let name = of_id.trim();
+    fn add(&mut self, row: &RowCells<'_>, has_label: bool, [id, time]: &[String; 2]) -> Result<(), String> {
+        let (name, of_time) = (row.raw(0), row.raw(1));
+        let name = name.trim();
         if is_missing_word(&[], name) {
             return Err(format!("the column `{}` does not name a series", shown(id)));
         }
-        if !self.times.add(of_time) {
+        if !self.times.add(&of_time) {
             return Err(format!(
                 "the column `{}` holds `{}`, which is neither a number nor a date as those before it",
                 shown(time),
-                shown(of_time)
+                shown(&of_time)
             ));
         }
-        let (label, cells) = match rest {
-            [label, cells @ ..] if has_label => (label.trim(), cells),
-            cells => ("", cells),
-        };
+        let label = if has_label { row.raw(2) } else { Cow::Borrowed("") };
+        let (label, first) = (label.trim(), if has_label { 3 } else { 2 });
         let next = self.ids.len();
         let series = *self.ids.entry(name.to_string()).or_insert(next);
         if series == next {
@@ -170,18 +146,18 @@ impl Steps {
             ));
         }
         self.series.push(series);
-        self.numbers.push(number);
-        self.met.resize(cells.len(), (0, None));
-        for (cell, (count, odd)) in cells.iter().zip(&mut self.met) {
-            let text = cell.trim().trim_matches('"');
-            self.values.push(match self::number(text) {
+        self.numbers.push(row.number);
+        self.met.resize(row.len() - first, (0, None));
+        for (column, (count, odd)) in (first..).zip(&mut self.met) {
+            self.values.push(match row.plain_number(column) {
                 Some(value) => {
                     *count += 1;
-                    value
+                    value as f32
                 }
                 None => {
-                    if !is_missing_word(&[], text) && odd.is_none() {
-                        *odd = Some((number, text.to_string()));
+                    let text = row.text(column);
+                    if !is_missing_word(&[], &text) && odd.is_none() {
+                        *odd = Some((row.number, text.into_owned()));
                     }
                     f32::NAN
                 }
@@ -216,8 +192,7 @@ impl Steps {
             let left: Vec<&String> =
                 names.iter().zip(&keep).filter(|(_, keep)| !**keep).map(|(name, _)| name).collect();
             notes.push(format!("columns without any number were left out: {}", list(&left)));
-            let mut marks = keep.iter().cycle();
-            self.values.retain(|_| marks.next().copied().unwrap_or(false));
+            table::retain_in_rows(&mut self.values, &keep);
         }
         match kept.is_empty() {
             true => Err(DataError::unusable(path.display(), "no column holds the numbers of series")),
@@ -252,7 +227,7 @@ impl Steps {
         // Rows of each series, by time.
         let mut rows: Vec<Vec<usize>> = vec![Vec::new(); self.names.len()];
         self.series.iter().enumerate().for_each(|(row, series)| rows[*series].push(row));
-        let mut twice = Vec::new();
+        let mut twice = Skipped::default();
         let mut sorted: Vec<Vec<f64>> = Vec::with_capacity(rows.len());
         for (series, rows) in rows.iter_mut().enumerate() {
             rows.sort_by(|a, b| times[*a].total_cmp(&times[*b]));
@@ -261,41 +236,33 @@ impl Steps {
                     let reason = format!("the series `{}` has this time twice", shown(&self.names[series]));
                     return Err(column(reason, pair[1]));
                 }
-                twice.push(self.names[series].as_str());
+                twice.add(|| self.names[series].clone());
                 rows.clear();
             }
             sorted.push(rows.iter().map(|row| times[*row]).collect());
         }
         let count = self.names.len();
-        if twice.len() == count && count > 0 {
+        if twice.count() == count && count > 0 {
             return Err(DataError::unusable(
                 path.display(),
                 format!(
                     "each of its {count} series has a time twice, such as {}: name another column with `data.series`",
-                    shown(twice[0])
+                    shown(&self.names[0])
                 ),
             ));
         }
-        if !twice.is_empty() {
-            let (more, were) =
-                (if twice.len() > NAMED { ", ..." } else { "" }, if twice.len() == 1 { "was" } else { "were" });
-            let which = list(&twice[..twice.len().min(NAMED)]);
-            notes.push(format!(
-                "{} of {count} series {were} left out ({which}{more}): a time is there twice",
-                twice.len()
-            ));
-        }
+        notes.extend(twice.note(count, "series", "a time is there twice"));
         let known = request.series.as_ref().and_then(|known| known.series.step);
         let step = known.or_else(|| usual_step(sorted.iter().map(Vec::as_slice)));
         let mut all = Gathering::new(path, request, width);
-        let (mut irregular, mut gaps) = (Vec::new(), 0);
+        let (mut irregular, mut gaps) = (Skipped::default(), 0);
         for (series, (rows, times)) in rows.iter().zip(&sorted).enumerate().filter(|(_, (rows, _))| !rows.is_empty()) {
             let grid = step.and_then(|step| on_grid(times, step)).filter(|places| {
                 // A series of mostly gaps is rather one whose times mean something else.
                 places.last().is_some_and(|last| *last < LONGEST_SERIES && *last < 100 * places.len())
             });
             let places = grid.unwrap_or_else(|| {
-                irregular.push(self.names[series].as_str());
+                irregular.add(|| self.names[series].clone());
                 (0..rows.len()).collect()
             });
             let length = places.last().map_or(0, |last| last + 1);
@@ -311,16 +278,15 @@ impl Steps {
         if gaps > 0 {
             notes.push(format!("{gaps} steps lie in gaps of the times: their values are missing"));
         }
-        if !irregular.is_empty() {
-            let more = if irregular.len() > NAMED { ", ..." } else { "" };
+        if irregular.count() > 0 {
             notes.push(format!(
-                "the times of {} of {count} series are irregular ({}{more}): their rows are taken as one step after another",
-                irregular.len(),
-                list(&irregular[..irregular.len().min(NAMED)])
+                "the times of {} of {count} series are irregular ({}): their rows are taken as one step after another",
+                irregular.count(),
+                irregular.which()
             ));
         }
         all.notes = notes;
-        let step = step.filter(|_| irregular.len() < count);
+        let step = step.filter(|_| irregular.count() < count);
         all.finish(RawSeries { channels, columns: Some(columns), step })
     }
 }

@@ -19,8 +19,8 @@ pub use known::{Channel, Series};
 pub(super) use long::read as long;
 pub(super) use ts::{folder, read as ts};
 
-use super::error::list;
 use super::raw::Raw;
+use super::skipped::Skipped;
 use super::{DataError, Examples, Options, Shape, Values};
 
 /// The most steps that a series may have.
@@ -31,9 +31,6 @@ pub(super) const MOST_CHANNELS: usize = 4096;
 
 /// The most numbers that all rows have together: 4 GiB of them.
 const MOST_NUMBERS: usize = 1 << 30;
-
-/// Series that are left out, of which a note names the first.
-const NAMED: usize = 5;
 
 /// What is known of series when they are read, beside their numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,8 +69,7 @@ enum LeftOut {
 pub(super) fn tidy(raw: &mut Raw, options: &Options, known: Option<usize>) -> Result<(), DataError> {
     let Shape::Series { length, channels } = raw.shape else { return Ok(()) };
     let most = known.or(options.max_length).unwrap_or(LONGEST_SERIES);
-    let mut skipped: [Vec<String>; 3] = Default::default();
-    let mut counts = [0; 3];
+    let mut skipped: [Skipped; 3] = Default::default();
     let (mut longest, mut all) = (0, 0);
     for split in std::iter::once(&mut raw.rows).chain(&mut raw.test) {
         let Values::Floats(values) = &split.values else { continue };
@@ -89,22 +85,22 @@ pub(super) fn tidy(raw: &mut Raw, options: &Options, known: Option<usize>) -> Re
                     continue;
                 }
             };
-            let name = || split.origins.as_ref().and_then(|origins| origins.of(row));
-            let name = name().unwrap_or_else(|| format!("row {}", row + 1));
+            let name = || {
+                let origin = split.origins.as_ref().and_then(|origins| origins.of(row));
+                origin.unwrap_or_else(|| format!("row {}", row + 1))
+            };
             if options.strict {
-                return Err(DataError::unusable(&options.source, format!("{name}: {}", reason(why, most, known))));
+                return Err(DataError::unusable(&options.source, format!("{}: {}", name(), reason(why, most, known))));
             }
-            counts[why as usize] += 1;
-            if skipped[why as usize].len() < NAMED {
-                skipped[why as usize].push(name);
-            }
+            skipped[why as usize].add(name);
             *keep = false;
         }
         all += keep.len();
         split.retain(&keep);
     }
     if raw.rows.rows == 0 {
-        let why = match (counts[2], counts[1]) {
+        let count = |why: LeftOut| skipped[why as usize].count();
+        let why = match (count(LeftOut::Long), count(LeftOut::Short)) {
             (1.., _) => format!(
                 "every series has more than {most} steps{}",
                 if known.is_some() { ", and the model takes no more" } else { ": choose a higher `data.max_length`" }
@@ -115,14 +111,7 @@ pub(super) fn tidy(raw: &mut Raw, options: &Options, known: Option<usize>) -> Re
         return Err(DataError::unusable(&options.source, why));
     }
     for why in [LeftOut::Empty, LeftOut::Short, LeftOut::Long] {
-        let count = counts[why as usize];
-        if count > 0 {
-            let more = if count > NAMED { ", ..." } else { "" };
-            let were = if count == 1 { "was" } else { "were" };
-            let which = list(&skipped[why as usize]);
-            raw.notes
-                .push(format!("{count} of {all} series {were} left out ({which}{more}): {}", reason(why, most, known)));
-        }
+        raw.notes.extend(skipped[why as usize].note(all, "series", &reason(why, most, known)));
     }
     resize(raw, known.unwrap_or(longest));
     Ok(())

@@ -90,7 +90,7 @@ fn rows_of_a_table_become_series_by_their_times() {
 fn tables_that_hold_no_series_are_refused_in_a_sentence() {
     let series = |o: &mut Options| by_id_and_time(o);
     type Case<'a> = (&'a str, &'a dyn Fn(&mut Options), &'a str);
-    let cases: [Case<'_>; 13] = [
+    let cases: [Case<'_>; 14] = [
         (LONG, &|o| o.format = RowFormat::Series, "names the columns that tell series and steps apart"),
         (LONG, &|o| o.series = vec!["id".into()], "series names two columns"),
         (LONG, &|o| o.series = vec!["id".into(), "id".into()], "series names two columns"),
@@ -103,12 +103,16 @@ fn tables_that_hold_no_series_are_refused_in_a_sentence() {
         ("id,time,a\nx,0,m\nx,1,n\ny,1,m\ny,2,n\n", &series, "no column holds the numbers of series"),
         ("id,time,a\nx,0,1\n,1,2\ny,2,3\n", &series, "line 3: the column `id` does not name a series"),
         ("id,time\nx,0\nx,1\ny,0\n", &series, "it has 0 columns with values of series"),
+        ("id,time,a\nx,0,1\nx,1,\"1,000\"\ny,0,2\ny,1,3\n", &series, "line 3: the column `a` holds `1,000`"),
         (LONG, &|o| (by_id_and_time(o), o.format = RowFormat::Table).1, "asks for other rows"),
     ];
     for (text, change, reason) in cases {
         let error = load("a.csv", text, change).unwrap_err();
         assert!(error.contains(reason) && error.lines().count() == 1, "{error}");
     }
+    // A comma is the decimal mark of a table only where something else separates its columns.
+    let data = load("a.csv", "id;time;a\nx;0;1,5\nx;1;2\ny;0;2,25\ny;1;3\n", series).unwrap();
+    assert_eq!(all(&data), [("x".to_string(), vec![1.5, 2.0]), ("y".to_string(), vec![2.25, 3.0])]);
     // What is wrong with some series is said, and they are left out.
     let text = "id,time,a,w\nx,0,1,q\nx,0,2,q\ny,1,2,q\ny,2,3,q\nz,1,3,q\nv,1,3,q\nv,2,3,q\nu,0,,q\nu,1,,q\n";
     let data = load("a.csv", text, series).unwrap();

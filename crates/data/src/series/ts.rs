@@ -1,18 +1,16 @@
 //! `.ts` files of the UCR/UEA archive: a header of `@` lines, then a series a line.
 //!
-//! Dimensions are separated by colons, the values of one by commas, `?` is a missing value, and the class stands last. Of a
+//! Colons separate dimensions, and commas the values of a dimension. `?` is a missing value, and the class stands last. Of a
 //! folder, `NAME_TRAIN.ts` has the training rows and `NAME_TEST.ts` the test rows.
 
 use std::path::{Path, PathBuf};
 
-use super::super::error::{list, shown};
+use super::super::error::shown;
 use super::super::raw::{Raw, Request};
+use super::super::skipped::Skipped;
 use super::super::{DataError, Unit, bytes};
 use super::gather::Gathering;
 use super::{MOST_CHANNELS, RawSeries};
-
-/// Series that a note names.
-const NAMED: usize = 5;
 
 /// What a header says.
 #[derive(Default)]
@@ -57,15 +55,16 @@ struct Reading<'a> {
     /// Made for the channels of the first series.
     all: Option<Gathering>,
     channels: usize,
-    ragged: (usize, Vec<String>),
+    /// Series whose dimensions are not alike.
+    ragged: Skipped,
     rows: usize,
     notes: Vec<String>,
 }
 
 impl<'a> Reading<'a> {
     fn new(path: &Path, request: &'a Request<'a>) -> Self {
-        let (all, ragged) = (None, (0, Vec::new()));
-        Self { request, path: path.to_path_buf(), all, channels: 0, ragged, rows: 0, notes: Vec::new() }
+        let (path, ragged) = (path.to_path_buf(), Skipped::default());
+        Self { request, path, all: None, channels: 0, ragged, rows: 0, notes: Vec::new() }
     }
 
     fn file(&mut self, path: &Path, is_test: bool) -> Result<(), DataError> {
@@ -145,10 +144,7 @@ impl<'a> Reading<'a> {
             if self.request.options.strict {
                 return Err(refused(reason));
             }
-            self.ragged.0 += 1;
-            if self.ragged.1.len() < NAMED {
-                self.ragged.1.push(name);
-            }
+            self.ragged.add(|| name);
             return Ok(());
         }
         let values: Vec<f32> =
@@ -160,15 +156,7 @@ impl<'a> Reading<'a> {
     }
 
     fn finish(mut self) -> Result<Raw, DataError> {
-        let (count, first) = self.ragged;
-        if count > 0 {
-            let (more, were) = (if count > NAMED { ", ..." } else { "" }, if count == 1 { "was" } else { "were" });
-            self.notes.push(format!(
-                "{count} of {} series {were} left out ({}{more}): their dimensions are not alike",
-                self.rows,
-                list(&first)
-            ));
-        }
+        self.notes.extend(self.ragged.note(self.rows, "series", "their dimensions are not alike"));
         let Some(mut all) = self.all else {
             return Err(DataError::unusable(self.path.display(), "it has no series"));
         };

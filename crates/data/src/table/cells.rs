@@ -134,46 +134,80 @@ pub fn others(path: &Path, wanted: impl Fn(&[String]) -> Vec<usize>) -> Result<V
     Ok(columns.into_iter().map(|(place, words)| (layout.names[place].clone(), words)).collect())
 }
 
-/// Calls `each` with the cells of some columns, as they stand in every row: what rows are counted in, the number of the
-/// row, and a cell for each column.
-pub fn each_row(
+/// The cells of some columns in a row.
+pub struct RowCells<'a> {
+    record: &'a TableRecord,
+    places: &'a [usize],
+    has_commas: bool,
+    /// What rows are counted in.
+    pub unit: Unit,
+    /// The number of the row, counted from 1.
+    pub number: u64,
+}
+
+impl RowCells<'_> {
+    /// How many cells there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// A cell as it stands in the file.
+    pub fn raw(&self, column: usize) -> Cow<'_, str> {
+        self.record.raw(self.places[column])
+    }
+
+    /// A cell without surrounding spaces and quotes.
+    pub fn text(&self, column: usize) -> Cow<'_, str> {
+        self.record.text(self.places[column])
+    }
+
+    /// A number as programs write it: digits, a point and an exponent, and a comma for the point where commas separate no fields.
+    pub fn plain_number(&self, column: usize) -> Option<f64> {
+        let parsed = || {
+            let text = self.text(column);
+            if self.has_commas { text.replace(',', ".").parse().ok() } else { text.parse().ok() }
+        };
+        let number = self.record.typed(self.places[column]).or_else(parsed);
+        number.filter(|number| (*number as f32).is_finite())
+    }
+}
+
+/// Calls `each` with the cells of some columns in every row. `wanted` says by the names of all columns which ones these are, and gives
+/// what `each` needs to know of them.
+pub fn each_row<T>(
     path: &Path,
-    wanted: impl FnOnce(&[String]) -> Result<Vec<usize>, String>,
-    mut each: impl FnMut(Unit, u64, &[Cow<'_, str>]) -> Result<(), DataError>,
-) -> Result<(), DataError> {
+    wanted: impl FnOnce(&[String]) -> Result<(Vec<usize>, T), String>,
+    mut each: impl FnMut(&T, RowCells<'_>) -> Result<(), DataError>,
+) -> Result<T, DataError> {
     let content = TableContent::open(path)?;
     let layout = content.layout()?;
-    let places = wanted(&layout.names).map_err(|reason| DataError::unusable(path.display(), reason))?;
+    let (places, known) = wanted(&layout.names).map_err(|reason| DataError::unusable(path.display(), reason))?;
+    let has_commas = content.decimal_comma();
     for record in content.rows(&layout)? {
         let record = record?;
         super::plan::check(path, &content, &layout, &record)?;
-        let cells: Vec<Cow<'_, str>> = places.iter().map(|place| record.raw(*place)).collect();
-        each(content.unit(), record.number, &cells)?;
+        let (unit, number) = (content.unit(), record.number);
+        each(&known, RowCells { record: &record, places: &places, has_commas, unit, number })?;
     }
-    Ok(())
+    Ok(known)
 }
 
-/// The numbers `(N, C)` of some columns, row by row, as programs write them: digits, a point and an exponent, and a comma for the point
-/// where commas separate no fields. Whatever else stands there, a unit, a date or a word, is an error and not guessed at.
+/// The numbers `(N, C)` of some columns, row by row. Whatever else stands there, a unit, a date or a word, is an error and not guessed at:
+/// see [`RowCells::plain_number`].
 pub fn plain_numbers(
     path: &Path,
     wanted: impl Fn(&[String]) -> Result<Vec<usize>, String>,
 ) -> Result<(Vec<f32>, usize), DataError> {
-    let content = TableContent::open(path)?;
-    let layout = content.layout()?;
-    let places = wanted(&layout.names).map_err(|reason| DataError::unusable(path.display(), reason))?;
-    let comma = content.decimal_comma();
     let mut numbers = Vec::new();
-    for record in content.rows(&layout)? {
-        let record = record?;
-        super::plan::check(path, &content, &layout, &record)?;
-        for place in &places {
-            let text = record.text(*place);
-            let pointed = if comma { text.replace(',', ".") } else { text.to_string() };
-            let number =
-                record.typed(*place).or_else(|| pointed.parse().ok()).filter(|number| (*number as f32).is_finite());
-            let Some(number) = number else {
-                let name = shown(&layout.names[*place]);
+    let wanted = |names: &[String]| {
+        let places = wanted(names)?;
+        let wanted: Vec<String> = places.iter().map(|place| names[*place].clone()).collect();
+        Ok((places, wanted))
+    };
+    let names = each_row(path, wanted, |names, row| {
+        for (column, name) in names.iter().enumerate() {
+            let Some(number) = row.plain_number(column) else {
+                let (name, text) = (shown(name), row.text(column));
                 let reason = match text.is_empty() {
                     true => format!("the column `{name}` has no value"),
                     false => format!(
@@ -181,17 +215,13 @@ pub fn plain_numbers(
                         shown(&text)
                     ),
                 };
-                return Err(DataError::Row {
-                    path: path.to_path_buf(),
-                    unit: content.unit(),
-                    number: record.number,
-                    reason,
-                });
+                return Err(DataError::Row { path: path.to_path_buf(), unit: row.unit, number: row.number, reason });
             };
             numbers.push(number as f32);
         }
-    }
-    Ok((numbers, places.len()))
+        Ok(())
+    })?;
+    Ok((numbers, names.len()))
 }
 
 #[cfg(test)]

@@ -175,14 +175,15 @@ fn make_unique(names: &mut [String]) {
 }
 
 /// Where each column is, by its name.
-struct Places<'a> {
+pub struct Places<'a> {
     exact: HashMap<&'a str, usize>,
     /// By the name in lower case; none where several columns have it.
     alike: HashMap<String, Option<usize>>,
 }
 
 impl<'a> Places<'a> {
-    fn of_names(names: &'a [String]) -> Self {
+    /// The places of columns with these names.
+    pub fn of_names(names: &'a [String]) -> Self {
         let mut places = Self { exact: HashMap::new(), alike: HashMap::new() };
         for (place, name) in names.iter().enumerate() {
             places.exact.entry(name).or_insert(place);
@@ -192,7 +193,7 @@ impl<'a> Places<'a> {
     }
 
     /// The column of this name; case is ignored if only one column matches that way.
-    fn of(&self, name: &str) -> Option<usize> {
+    pub fn of(&self, name: &str) -> Option<usize> {
         let name = name.trim();
         let alike = || self.alike.get(&name.to_ascii_lowercase()).copied().flatten();
         self.exact.get(name).copied().or_else(alike)

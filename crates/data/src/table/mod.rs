@@ -22,12 +22,14 @@ use super::raw::{Raw, Request};
 use super::{DataError, Table};
 pub use cells::FileRows;
 pub use cells::Identifier;
-pub(super) use cells::{each_row, file_rows, identifiers, others, plain_numbers};
+pub(super) use cells::{RowCells, each_row, file_rows, identifiers, others, plain_numbers};
 use content::TableContent;
 pub(super) use dialect::is_table_of;
 pub(super) use labels::LabelReader;
+pub(super) use layout::Places;
 use plan::ReadPlan;
 use reader::Reader;
+pub(super) use rows::retain_in_rows;
 
 /// Reads a table in memory as a file is read.
 pub(super) fn in_memory(name: &str, table: &Table, request: &Request<'_>) -> Result<Raw, DataError> {

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
+use super::super::DataError;
 use super::super::error::list;
 use super::super::raw::{Raw, Request};
-use super::super::{DataError, table};
+use super::super::table::{self, Places};
+use super::super::write::TEXT;
 use super::gather::{Gathering, LeftOut, Place};
-
-/// The column that a model of texts takes where none is named.
-const TEXT: &str = "text";
 
 /// Reads the texts of a column, and the labels of another one if that is asked for.
 pub fn read(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
@@ -17,20 +16,18 @@ pub fn read(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     table::each_row(
         path,
         |names| {
-            let place = |name: &str| {
-                let same = names.iter().position(|known| known == name);
-                same.or_else(|| names.iter().position(|known| known.eq_ignore_ascii_case(name)))
-            };
+            let places = Places::of_names(names);
             let text = match &options.text {
-                Some(name) => place(name).ok_or_else(|| {
+                Some(name) => places.of(name).ok_or_else(|| {
                     format!("there is no column `{name}` to take texts from; there are {}", list(names))
                 })?,
-                None => place(TEXT)
+                None => places
+                    .of(TEXT)
                     .or((names.len() == 1).then_some(0))
                     .ok_or_else(|| format!("`data.text` names the column with the texts; there are {}", list(names)))?,
             };
             let label = options.label.as_deref().map(|name| {
-                place(name).ok_or_else(|| {
+                places.of(name).ok_or_else(|| {
                     format!("there is no column `{name}` to take labels from; there are {}", list(names))
                 })
             });
@@ -42,17 +39,15 @@ pub fn read(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
                 Some(Ok(place)) => Some(place),
                 _ => None,
             };
-            Ok(std::iter::once(text).chain(label).collect())
+            Ok((std::iter::once(text).chain(label).collect(), ()))
         },
-        |unit, number, cells| {
-            let place = Place::Numbered(unit, number);
-            match cells {
-                [text, ..] if text.trim().is_empty() => {
-                    texts.leave_out(&place, LeftOut::Empty, || "the text is missing".into())
-                }
-                [text, labels @ ..] => texts.add(text.as_bytes(), place, labels.first().map(AsRef::as_ref), false),
-                [] => Ok(()),
+        |(), row| {
+            let (place, text) = (Place::Numbered(row.unit, row.number), row.raw(0));
+            if text.trim().is_empty() {
+                return texts.leave_out(&place, LeftOut::Empty, || "the text is missing".into());
             }
+            let label = (row.len() > 1).then(|| row.raw(1));
+            texts.add(text.as_bytes(), place, label.as_deref(), false)
         },
     )?;
     texts.finish()

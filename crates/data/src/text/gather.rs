@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::error::{list, shown};
+use super::super::error::shown;
 use super::super::raw::{Raw, Request};
+use super::super::skipped::Skipped;
 use super::super::table::LabelReader;
 use super::super::{DataError, Examples, Origins, Shape, Unit, Values};
 use super::numbering::Numbering;
@@ -11,9 +12,6 @@ use super::vocabulary::{NOTHING, TextUnit, Vocabulary, count_tokens};
 
 /// The most numbers that all rows have together: 4 GiB of them.
 const MOST_NUMBERS: usize = 1 << 30;
-
-/// Texts that are left out, of which a note names the first.
-const NAMED: usize = 5;
 
 /// Why a text is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,28 +75,6 @@ impl Places {
             Some(unit) => Origins::Numbered(unit, self.numbers),
             None => Origins::Files(self.files),
         }
-    }
-}
-
-/// Texts that are left out for one reason.
-#[derive(Default)]
-struct Skipped {
-    count: usize,
-    first: Vec<String>,
-}
-
-impl Skipped {
-    fn add(&mut self, place: &Place) {
-        self.count += 1;
-        if self.first.len() < NAMED {
-            self.first.push(place.to_string());
-        }
-    }
-
-    /// How many, and which.
-    fn which(&self) -> String {
-        let more = if self.count > self.first.len() { ", ..." } else { "" };
-        format!("{}{more}", list(&self.first))
     }
 }
 
@@ -168,7 +144,7 @@ impl<'a> Gathering<'a> {
         if self.request.options.strict {
             return Err(self.refused(place, reason()));
         }
-        self.skipped[why as usize].add(place);
+        self.skipped[why as usize].add(|| place.to_string());
         Ok(())
     }
 
@@ -249,10 +225,7 @@ impl<'a> Gathering<'a> {
             origins: Some(self.places.origins()),
             ..Examples::of(self.ends.len(), Values::Floats(values))
         };
-        rows.retain(&known);
-        let mut marks = known.iter();
-        self.is_test.retain(|_| marks.next().copied().unwrap_or(false));
-        let test = self.is_test.contains(&true).then(|| rows.take_out(&self.is_test));
+        let test = rows.take_test(&known, self.is_test);
         if rows.rows == 0 {
             return Err(DataError::unusable(self.path.display(), "no training text has a label"));
         }
@@ -269,7 +242,7 @@ impl<'a> Gathering<'a> {
             return (Vec::new(), None, all);
         }
         for (row, _) in labels.known.iter().enumerate().filter(|(_, known)| !**known) {
-            self.skipped[LeftOut::Unlabelled as usize].add(&self.places.of(row));
+            self.skipped[LeftOut::Unlabelled as usize].add(|| self.places.of(row).to_string());
         }
         (labels.names, Some(labels.classes), labels.known)
     }
@@ -308,7 +281,7 @@ impl<'a> Gathering<'a> {
     /// Why no text is there.
     fn why_nothing(&self) -> String {
         let unit = self.unit().name();
-        match (self.too_long, self.skipped(LeftOut::Unreadable).count, self.skipped(LeftOut::Empty).count) {
+        match (self.too_long, self.skipped(LeftOut::Unreadable).count(), self.skipped(LeftOut::Empty).count()) {
             (Some([least, _]), ..) if self.request.texts.is_some() => {
                 format!(
                     "every text is longer than the {} {unit} that the model takes: the shortest has {least}",
@@ -329,8 +302,8 @@ impl<'a> Gathering<'a> {
 
     /// What to say of the texts that were left out.
     fn said_of_skipped(&self) -> Vec<String> {
-        let all = self.ends.len() + self.skipped.iter().map(|skipped| skipped.count).sum::<usize>()
-            - self.skipped(LeftOut::Unlabelled).count;
+        let all = self.ends.len() + self.skipped.iter().map(Skipped::count).sum::<usize>()
+            - self.skipped(LeftOut::Unlabelled).count();
         let unit = self.unit().name();
         let limit = match (&self.request.texts, self.too_long) {
             (Some(_), _) => format!("longer than the {} {unit} that the model takes", self.most),
@@ -346,13 +319,7 @@ impl<'a> Gathering<'a> {
             (LeftOut::Unlabelled, "without a label"),
             (LeftOut::Unreadable, "not UTF-8"),
         ];
-        let said = |(why, what): &(LeftOut, &str)| {
-            let skipped = self.skipped(*why);
-            let were = if skipped.count == 1 { "was" } else { "were" };
-            (skipped.count > 0)
-                .then(|| format!("{} of {all} texts {were} left out ({}): {what}", skipped.count, skipped.which()))
-        };
-        reasons.iter().filter_map(said).collect()
+        reasons.iter().filter_map(|(why, what)| self.skipped(*why).note(all, "texts", what)).collect()
     }
 }
 

@@ -6,19 +6,14 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::error::{Unit, list, on_one_line, shown};
+use super::super::error::{LISTED, Unit, list_of, on_one_line, shown};
 use super::super::raw::{Raw, Request};
+use super::super::write::TEXT;
 use super::super::{DataError, TextUnit, bytes};
 use super::gather::{Gathering, LeftOut, Place, refuse_fields, utf8};
 
 /// The mark of UTF-8 that some programs put before a text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// The field of a line in JSON that holds the text, where no other is asked for.
-const TEXT: &str = "text";
-
-/// Fields whose names a message lists.
-const NAMED: usize = 12;
 
 /// All bytes of a file of text, without the mark of its encoding.
 fn content(path: &Path, unit: TextUnit) -> Result<Vec<u8>, DataError> {
@@ -106,11 +101,12 @@ struct Line {
     label: Option<String>,
 }
 
-/// The fields of an object that are wanted, and the names of the first ones: an object may have very many.
+/// The fields of an object that are wanted, how many it has, and the names of the first ones: an object may have very many.
 #[derive(Default)]
 struct Object<'a> {
     text: Option<&'a RawValue>,
     label: Option<&'a RawValue>,
+    fields: usize,
     names: Vec<String>,
 }
 
@@ -139,7 +135,8 @@ impl<'a> Visitor<'a> for Fields<'_> {
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
-            if object.names.len() <= NAMED {
+            object.fields += 1;
+            if object.names.len() < LISTED {
                 object.names.push(name);
             }
         }
@@ -172,7 +169,7 @@ impl Fields<'_> {
             return Err(format!(
                 "its object has no `{}`, but {}: `data.text` names the field with the text",
                 shown(self.text),
-                if object.names.is_empty() { "nothing".into() } else { list(&object.names) }
+                if object.names.is_empty() { "nothing".into() } else { list_of(&object.names, object.fields) }
             ));
         };
         let text: Option<String> = serde_json::from_str(text.get())

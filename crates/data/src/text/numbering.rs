@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::super::error::shown;
 use super::super::{DataError, Examples, Options, Values};
-use super::vocabulary::{MOST_TOKENS, TextUnit, Vocabulary, each_token};
+use super::vocabulary::{MOST_TOKENS, TextUnit, Vocabulary};
+use super::words::each_piece;
 
 /// A float holds whole numbers up to this one.
 const MOST_NUMBERS: usize = 1 << 24;
@@ -12,7 +13,7 @@ const MOST_NUMBERS: usize = 1 << 24;
 /// Tokens of which a note names the first.
 const NAMED: usize = 8;
 
-/// The tokens that rows hold numbers of before they are split.
+/// What the numbers in rows stand for, before these are split.
 #[derive(Debug, PartialEq)]
 pub enum RawTokens {
     /// The vocabulary of a model, or all bytes: the numbers stay.
@@ -175,13 +176,12 @@ impl Numbering {
         }
     }
 
-    /// Adds the numbers of a text's tokens.
+    /// Adds the numbers of a text's tokens, which are words or characters: see [`Self::add_bytes`].
     pub fn add(&mut self, text: &str, into: &mut Vec<u32>) -> Result<(), String> {
         let before = into.len();
         match self.unit {
-            TextUnit::Bytes => self.add_bytes(text.as_bytes(), into),
-            TextUnit::Words => each_token(TextUnit::Words, text, |token| into.push(self.number(token))),
-            TextUnit::Characters => {
+            TextUnit::Words => each_piece(text, |word| into.push(self.number(word))),
+            _ => {
                 for c in text.chars() {
                     into.push(self.number_of_character(c));
                 }

@@ -156,7 +156,7 @@ fn the_vocabulary_is_counted_on_the_training_rows() {
     assert!(rare.unwrap().ends_with("`data.vocabulary` keeps more"), "{:?}", data.notes);
     let text = texts_of(&data.train, 6, &vocabulary).remove(0);
     assert!(text.starts_with("the ") && text.ends_with(" sat on <unk>"), "{text}");
-    // The same file gives the same rows again.
+    // Reading a file twice gives the same rows and vocabulary.
     let folder = tempfile::tempdir().unwrap();
     let options = Options { limit: Some(50), tokens: TextUnit::Words, ..written(&folder, "x.txt", &lines) };
     let first = Dataset::load(options.clone()).unwrap();
@@ -194,6 +194,10 @@ fn json_lines_hold_strings_or_objects() {
         let error = load("x.jsonl", content, |_| ()).unwrap_err();
         assert!(error.contains(reason), "{error}");
     }
+    // So are objects with many fields: the first twelve are named, and the rest counted.
+    let fields: Vec<String> = (0..15).map(|field| format!("\"f{field:02}\": 0")).collect();
+    let error = load("x.jsonl", format!("{{{}}}\n", fields.join(", ")), |_| ()).unwrap_err();
+    assert!(error.contains("f11 and 3 more: `data.text`"), "{error}");
     let body = load("x.jsonl", "{\"body\":\"b\"}\n{\"body\":\"bb\"}\n", |o| o.text = Some("body".into())).unwrap();
     assert_eq!(texts(&body).len(), 2);
 }

@@ -51,24 +51,18 @@ impl TextUnit {
 }
 
 /// Calls `each` with every token of a text; `bytes` have no tokens that are text.
-pub(super) fn each_token(unit: TextUnit, text: &str, mut each: impl FnMut(&str)) {
+fn each_token(unit: TextUnit, text: &str, mut each: impl FnMut(&str)) {
     match unit {
         TextUnit::Words => each_piece(text, each),
         _ => text.chars().for_each(|c| each(c.encode_utf8(&mut [0; 4]))),
     }
 }
 
-/// How many tokens a text has.
+/// How many words or characters a text has.
 pub(super) fn count_tokens(unit: TextUnit, text: &str) -> usize {
-    match unit {
-        TextUnit::Bytes => text.len(),
-        TextUnit::Characters => text.chars().count(),
-        TextUnit::Words => {
-            let mut count = 0;
-            each_piece(text, |_| count += 1);
-            count
-        }
-    }
+    let mut count = 0;
+    each_token(unit, text, |_| count += 1);
+    count
 }
 
 /// The tokens of texts: the number of a token is its place in the list.
@@ -120,10 +114,10 @@ impl Vocabulary {
     pub const END: u32 = 0;
     /// The number of every token that is not in the list.
     pub const UNKNOWN: u32 = 1;
-    /// The number of the first token of the list that is neither.
+    /// The number of the first token that is neither the end nor the unknown one.
     pub(super) const OTHERS: u32 = FIRST.len() as u32;
 
-    /// A vocabulary of these tokens, beside the end and the unknown token, which stand before them.
+    /// A vocabulary of the end, the unknown token, and then these tokens.
     pub fn new(unit: TextUnit, tokens: Vec<String>) -> Result<Self, String> {
         let is_token = |token: &String| match unit {
             TextUnit::Characters => token.chars().count() == 1,
@@ -213,7 +207,7 @@ impl Vocabulary {
             TextUnit::Characters => numbers.map(|number| known(number).map_or("\u{fffd}", String::as_str)).collect(),
             TextUnit::Words => {
                 let text: String = numbers.map(|number| known(number).map_or(" <unk>", String::as_str)).collect();
-                text.strip_prefix(' ').map_or(text.clone(), String::from)
+                text.strip_prefix(' ').unwrap_or(&text).to_string()
             }
         }
     }

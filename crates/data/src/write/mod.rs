@@ -24,7 +24,7 @@ pub use self::npz::{NpzArray, write_npz};
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
 pub use self::series::{LongForm, names as names_of_series};
-pub use self::texts::{TextFormat, decoded, texts_to, write_texts};
+pub use self::texts::{TEXT, TextFormat, decoded, texts_to, write_texts};
 use super::DataError;
 use crate::disk::{self, folder_of, temporary_path};
 

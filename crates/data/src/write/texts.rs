@@ -10,7 +10,7 @@ use super::block::{Block, Entry};
 use super::csv::csv_to;
 
 /// The name of the column, or the field, that holds texts.
-const TEXT: &str = "text";
+pub const TEXT: &str = "text";
 
 /// A format of texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
