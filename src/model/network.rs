@@ -148,7 +148,7 @@ impl Inputs {
             return Told::Tokens(self.rows.x);
         }
         let share = g.constant(self.word_dropout);
-        Told::Tokens(g.map("tokens shown", Function::DropToken(DROPPED), &[self.rows.x, share]))
+        Told::Tokens(g.drop_tokens("tokens shown", self.rows.x, share, DROPPED))
     }
 }
 

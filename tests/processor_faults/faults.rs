@@ -264,9 +264,9 @@ pub const FAULTS: &[Fault] = &[
     ("cross_entropy.rs", "cross_entropy/", "x[token]) + «log_of_rest», [most", "0.0"),
     ("cross_entropy.rs", "cross_entropy/without", "(*loss, *sums) = («0.0», [0.0; 2]);", "1.0"),
     ("cross_entropy.rs", "cross_entropy/without", "d_x.fill(«0.0»);", "1.0"),
-    ("cross_entropy.rs", "cross_entropy/", "*d * share(*x - *most, «*log_of_rest»);", "0.0"),
-    ("cross_entropy.rs", "cross_entropy/", "(share(x[token] - *most, *log_of_rest) - «1.0»);", "0.0"),
-    ("cross_entropy.rs", "cross_entropy/", "log_share > «-39.0» {", "-9.0"),
+    ("cross_entropy.rs", "cross_entropy/", "*d * share(*x - *most - «*log_of_rest»);", "0.0"),
+    ("cross_entropy.rs", "cross_entropy/", "(share(x[token] - *most - *log_of_rest) - «1.0»);", "0.0"),
+    ("math.rs", "cross_entropy/", "log_share > «-39.0» {", "-9.0"),
     ("cross_entropy.rs", "cross_entropy/timed", "..«((task + 1) * self.each())».min(self.rows)", "((task + 1) * self.each() - 1)"),
     // norm, softmax, pool
     ("norm.rs", "norm/", "*sum += «(x - mean) * (x - mean)»", "x * x"),

@@ -43,8 +43,7 @@ impl Graph {
         lengths: Option<Node>,
     ) -> Node {
         let (name, shape) = (self.name(result).to_string(), self.shape(of));
-        let sums =
-            self.add(Kind::Result { of: result, index: 1 }, [shape[0], layer.heads as usize], format!("{name}.sums"));
+        let sums = self.result_as(result, 1, [shape[0], layer.heads as usize], format!("{name}.sums"));
         let kind = Kind::AttentionBack { layer, d, of, result, sums, lengths };
         self.add(kind, shape, format!("d_{name} queries, keys, values"))
     }

@@ -80,7 +80,7 @@ impl Graph {
     /// Adds the gradient of a group norm.
     pub(super) fn normalise_back(&mut self, d: Node, of: Node, norm: Norm) -> Node {
         let ([rows, channels], name) = (self.shape(of), self.name(of).to_string());
-        let scale = self.add(Kind::Result { of, index: 1 }, [norm.count(rows), 1], format!("{name}.scale"));
+        let scale = self.result_as(of, 1, [norm.count(rows), 1], format!("{name}.scale"));
         self.add(Kind::NormaliseBack { d, of, scale, norm }, [rows, channels], format!("d_{name} by its norm"))
     }
 

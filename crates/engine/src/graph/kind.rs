@@ -191,9 +191,9 @@ pub enum Kind {
         of: Node,
         /// The second result of the layer.
         kept: Node,
-        /// The layer's.
+        /// The recurrent weights `(G H, H)`.
         weight: Node,
-        /// The layer's.
+        /// The state before the first turn.
         start: Option<Node>,
     },
     /// What each time of sequences takes of the others `(B T, C)`; its second result is what the gradient needs.
@@ -217,7 +217,7 @@ pub enum Kind {
         result: Node,
         /// The second result `(B T, heads)`.
         sums: Node,
-        /// The layer's.
+        /// `(B, 1)`: the number of times of each row.
         lengths: Option<Node>,
     },
     /// Rows of a table that tokens choose.

@@ -373,15 +373,18 @@ impl Graph {
         self.map_of(name, vec![(Function::Normal(draw), Vec::new())], &[], shape)
     }
 
-    /// Adds a result of a map other than the first.
-    pub fn result(&mut self, of: Node, index: usize) -> Node {
+    /// The node of a map's result other than the first; a new one, if there is none.
+    fn result_of(&mut self, of: Node, index: usize) -> Node {
         let (shape, name) = (self.shape(of), format!("{}.{index}", self.name(of)));
-        self.add(Kind::Result { of, index }, shape, name)
+        self.result_as(of, index, shape, name)
     }
 
     /// The node of a result other than the first; a new one, if there is none.
-    fn result_of(&mut self, of: Node, index: usize) -> Node {
-        self.results.get(&(of, index)).copied().unwrap_or_else(|| self.result(of, index))
+    fn result_as(&mut self, of: Node, index: usize, shape: [usize; 2], name: String) -> Node {
+        match self.results.get(&(of, index)) {
+            Some(node) => *node,
+            None => self.add(Kind::Result { of, index }, shape, name),
+        }
     }
 
     /// Adds `a + b`.

@@ -6,7 +6,7 @@ use crate::plan::{Cell, Function, Orientation, Recurrent, Windows};
 /// The inputs of a recurrent layer over B sequences of T times, with H units and G gates.
 #[derive(Debug, Clone, Copy)]
 pub struct RecurrentInputs {
-    /// `(B T, G H)`: `W_i x + b_i`, one product over all times. The rows of a sequence lie behind each other.
+    /// `(B T, G H)`: `W_i x + b_i`, one product over all times. The T rows of a sequence are neighbours.
     pub gates: Node,
     /// `(G H, H)`: the recurrent weights, as PyTorch's `weight_hh`.
     pub weight: Node,
@@ -69,7 +69,7 @@ impl Graph {
         self.columns(name, of_rows, time * cols..(time + 1) * cols)
     }
 
-    /// Adds what the turn behind the last one would start from: `(B, H)`, of an lstm `(B, 2 H)`.
+    /// Adds what the turn behind the last one would start from: `(B, H)`, of an lstm `(B, 2 H)`. It has no gradient for an lstm.
     pub fn final_state(&mut self, states: Node, layer: Recurrent) -> Node {
         let (steps, units) = (layer.steps as usize, self.shape(states)[1]);
         let last = if layer.reverse { 0 } else { steps - 1 };
@@ -89,7 +89,7 @@ impl Graph {
     /// The second result of a recurrent layer: what the gradient needs.
     pub(super) fn kept(&mut self, of: Node, layer: Recurrent) -> Node {
         let ([rows, units], name) = (self.shape(of), format!("{}.kept", self.name(of)));
-        self.add(Kind::Result { of, index: 1 }, [rows, layer.cell.kept() * units], name)
+        self.result_as(of, 1, [rows, layer.cell.kept() * units], name)
     }
 
     /// The gradient of the gates, of the recurrent product, and the part of the start's that goes past it.
@@ -107,9 +107,9 @@ impl Graph {
         let kind = Kind::RecurrentBack { layer, d, of, kept, weight, start };
         let d_gates = self.add(kind, shape, format!("d_{name} gates"));
         let state = [rows / layer.steps as usize, layer.cell.state() * units];
-        let carry = self.add(Kind::Result { of: d_gates, index: 1 }, state, format!("d_{name} carry"));
+        let carry = self.result_as(d_gates, 1, state, format!("d_{name} carry"));
         let d_hidden = match layer.cell {
-            Cell::Gru => self.add(Kind::Result { of: d_gates, index: 2 }, shape, format!("d_{name} hidden")),
+            Cell::Gru => self.result_as(d_gates, 2, shape, format!("d_{name} hidden")),
             Cell::Lstm => d_gates,
         };
         [d_gates, d_hidden, carry]

@@ -117,8 +117,8 @@ impl Tape<'_> {
                 assert_eq!(calls.len(), 1, "{} was made by the tape", self.graph.name(node));
                 self.map(node, d, calls[0].0, &inputs);
             }
-            // Results other than the first are slopes, which no loss depends on.
-            Kind::Result { .. } => {}
+            // The tape itself adds results other than the first, for the backward pass; of an lstm's, only decoding step by step reads one.
+            Kind::Result { .. } => panic!("{}: a loss depends on it, and it has no gradient", self.graph.name(node)),
             // The gradient of a sum is the same for every term, so it stays smaller than the node.
             Kind::Reduce { of, .. } => self.give(of, Region::Whole, d),
             Kind::View { of, region } => {

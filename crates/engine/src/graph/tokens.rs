@@ -54,7 +54,7 @@ impl Graph {
     /// Adds the gradient of the logits.
     pub(super) fn cross_entropy_back(&mut self, d: Node, loss: Node, [of, ids]: [Node; 2]) -> Node {
         let (shape, name) = (self.shape(of), format!("d_{} by its tokens", self.name(of)));
-        let sums = self.add(Kind::Result { of: loss, index: 1 }, [shape[0], 2], format!("{}.sums", self.name(loss)));
+        let sums = self.result_as(loss, 1, [shape[0], 2], format!("{}.sums", self.name(loss)));
         self.add(Kind::CrossEntropyBack { d, of, ids, sums }, shape, name)
     }
 

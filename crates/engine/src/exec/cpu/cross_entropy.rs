@@ -1,7 +1,7 @@
 //! Cross-entropies of tokens, and their gradient: some rows a task.
 
 use super::job::{At, Job, Scratch};
-use super::math::{exp_negative, ln};
+use super::math::{exp_negative, ln, share};
 use super::memory::Region;
 use super::vector::vectorised;
 use crate::kernels::cross_entropy::CrossEntropyParams;
@@ -23,7 +23,7 @@ pub(super) struct Rows {
     pass: Bound,
 }
 
-/// What a pass has besides.
+/// What only the forward, or only the backward pass has.
 enum Bound {
     Forward { loss: Region, sums: Region },
     Backward { d_loss: Region, kept: Region, d_x: Region },
@@ -142,14 +142,6 @@ vectorised! {
     }
 }
 
-/// The share of a number in its sum, from its distance to the greatest; a share below 1e-17 counts as 0: floats that are too small to
-/// be normal are slow.
-#[inline(always)]
-fn share(x: f32, log_of_rest: f32) -> f32 {
-    let log_share = x - log_of_rest;
-    if log_share > -39.0 { exp_negative(log_share) } else { 0.0 }
-}
-
 vectorised! {
     /// `d_x = d_loss (exp(x - greatest - logarithm) - [column is the token])`
     fn slopes<'a>(x: &'a [f32], ids: &'a [f32], d_loss: &'a [f32], kept: &'a [f32], d_x: &'a mut [f32]) {
@@ -161,9 +153,9 @@ vectorised! {
                 continue;
             };
             for (d_x, x) in d_x.iter_mut().zip(x) {
-                *d_x = *d * share(*x - *most, *log_of_rest);
+                *d_x = *d * share(*x - *most - *log_of_rest);
             }
-            d_x[token] = *d * (share(x[token] - *most, *log_of_rest) - 1.0);
+            d_x[token] = *d * (share(x[token] - *most - *log_of_rest) - 1.0);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! groups a task.
 
 use super::job::{At, Job, Scratch};
-use super::math::{exp, ln};
+use super::math::{exp, ln, share};
 use super::memory::Region;
 use super::vector::{sum_of, vectorised};
 use crate::kernels::log_sum_exp::LogSumExpParams;
@@ -120,12 +120,6 @@ vectorised! {
             *y = *most + ln(*y);
         }
     }
-}
-
-/// The share of a value in its sum, from the logarithm of the share; a share below 1e-17 counts as 0.
-#[inline(always)]
-fn share(log_share: f32) -> f32 {
-    if log_share > -39.0 { exp(log_share) } else { 0.0 }
 }
 
 vectorised! {

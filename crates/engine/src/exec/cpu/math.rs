@@ -46,6 +46,13 @@ pub(super) fn exp_negative(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { value }
 }
 
+/// `exp(log_share)`: the share of a number in a sum that has it. A share below 1e-17 counts as 0: products of such numbers are too
+/// small for floats to be normal, which makes them slow.
+#[inline(always)]
+pub(super) fn share(log_share: f32) -> f32 {
+    if log_share > -39.0 { exp_negative(log_share) } else { 0.0 }
+}
+
 /// `ln(x)` of a normal number above 0.
 #[inline(always)]
 pub(super) fn ln(x: f32) -> f32 {

@@ -3,7 +3,7 @@
 mod product;
 
 use super::job::{At, Floats, Job, Scratch};
-use super::math::{exp, ln};
+use super::math::{exp, ln, share};
 use super::memory::Region;
 use super::vector::vectorised;
 use crate::kernels::attention::AttentionParams;
@@ -14,8 +14,6 @@ use product::{LANES, Left, Multiply};
 const QUERIES: usize = 8;
 /// Keys of a tile.
 const KEYS: usize = 4 * LANES;
-/// What is further below the largest score than this is nothing.
-const LEAST: f32 = -39.0;
 
 /// Every head of every sequence.
 pub(super) struct Heads {
@@ -315,8 +313,7 @@ vectorised! {
     fn weights<'a>(scores: &'a mut [f32], seen: usize, scale: f32, log_sum: f32) -> f32 {
         let (seen, others) = scores.split_at_mut(seen);
         for score in seen.iter_mut() {
-            let below = (*score * scale - log_sum).min(0.0);
-            *score = if below > LEAST { exp(below) } else { 0.0 };
+            *score = share((*score * scale - log_sum).min(0.0));
         }
         others.fill(0.0);
         super::vector::sum_of(seen, |weight| weight)

@@ -11,9 +11,10 @@ pub(super) const MAX_ROWS: usize = 8;
 /// How the rows of A lie.
 #[derive(Clone, Copy)]
 pub(super) enum Left {
-    /// What is summed over side by side, rows so far apart.
+    /// Neighbouring numbers are of one row, and so many lie from one row to the next.
     Rows(usize),
-    /// Rows side by side, up to a multiple of [`MAX_ROWS`] of them; what is summed over so far apart.
+    /// Neighbouring numbers are of neighbouring rows, and so many lie from one term of the sum to the next. Rows up to a multiple
+    /// of [`MAX_ROWS`] are read.
     Columns(usize),
 }
 
@@ -21,7 +22,7 @@ pub(super) enum Left {
 pub(super) struct Multiply<'a> {
     pub a: &'a [f32],
     pub left: Left,
-    /// How many.
+    /// Rows of A.
     pub rows: usize,
     /// `[depth][LANES]`
     pub panel: &'a [f32],
@@ -32,7 +33,7 @@ pub(super) struct Multiply<'a> {
 }
 
 impl Multiply<'_> {
-    /// Does it.
+    /// Adds the product.
     pub fn run(self) {
         Arch::new().dispatch(self);
     }

@@ -1,4 +1,4 @@
-//! The gradient.
+//! The backward pass of recurrent layers.
 
 use std::array::from_fn;
 use std::ops::Range;

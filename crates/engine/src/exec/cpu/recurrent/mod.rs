@@ -89,8 +89,8 @@ impl Sizes {
         self.tile[1]
     }
 
-    /// Multiplies rows of `a (B, K)` by packed panels of some units, each panel `[K][columns]`, whose first lies at `first`
-    /// and others `apart` from each other: sums go to `tile`.
+    /// Multiplies rows of `a (B, K)` by the packed panels `[K][columns]` of some units, which `panels` finds by their numbers:
+    /// sums go to `tile`.
     fn product(
         &self,
         a: &[f32],
@@ -134,7 +134,7 @@ fn zeros(scratch: &mut Scratch, len: usize) -> &[f32] {
     zeros
 }
 
-/// Reads of memory by the names they have here.
+/// Some units of one of the blocks of H columns in a row, to read.
 fn row_of<'a>(
     at: At<'a>,
     region: Region,
@@ -146,6 +146,7 @@ fn row_of<'a>(
     at.memory.floats(part(region, row, of, units, some))
 }
 
+/// Some units of one of the blocks of H columns in a row, to write.
 fn row_mut<'a>(
     at: At<'a>,
     region: Region,
