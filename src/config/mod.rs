@@ -33,6 +33,8 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("points", include_str!("../../presets/points.toml")),
     ("text", include_str!("../../presets/text.toml")),
     ("series", include_str!("../../presets/series.toml")),
+    ("sound", include_str!("../../presets/sound.toml")),
+    ("music", include_str!("../../presets/music.toml")),
     ("table", include_str!("../../presets/table.toml")),
 ];
 

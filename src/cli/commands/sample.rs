@@ -170,7 +170,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = args.to.as_deref().map(|to| place_in(&run, Some(to), "")).transpose()?;
     let to = match (run.data.shape, &to) {
-        (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
+        (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) && run.data.sound.is_none() => {
             let levels = levels(&shown.means);
             let labels = model.is_conditional().then_some(&classes[..]);
             let size = (height, width, channels);
