@@ -176,7 +176,10 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         texts.print(out)?;
     }
     if let Some(series) = &r.series {
-        series.print(out)?;
+        match r.sound {
+            Some(Sound::PianoRoll { .. }) => series.print_keys(out)?,
+            _ => series.print(out)?,
+        }
     }
     let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
         0 => Ok(()),

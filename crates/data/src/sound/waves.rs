@@ -185,7 +185,7 @@ pub fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> Result<
     if form.mel.is_some() && top <= mel::SILENCE {
         return Err(unusable("every sound is silent".into()));
     }
-    said.notes(recordings.len(), &form, top, &mut notes);
+    said.notes(recordings.len(), &form, top, request.sound.is_some(), &mut notes);
     let values = match form.mel {
         Some(_) => Values::Bytes(values.iter().map(|loudness| mel::level(*loudness, top)).collect()),
         None => Values::Floats(values),
@@ -262,9 +262,10 @@ impl Said {
         }
     }
 
-    fn notes(&self, files: usize, form: &Form, top: f64, notes: &mut Vec<String>) {
+    /// What is said; the form of a model's rows is known.
+    fn notes(&self, files: usize, form: &Form, top: f64, is_known: bool, notes: &mut Vec<String>) {
         let (rate, seconds) = (form.rate, short(form.length as f64 / f64::from(form.rate)));
-        notes.push(match form.mel {
+        let of_form = || match form.mel {
             Some((bands, frames, window)) => format!(
                 "sounds are log-mel pictures of {bands} bands (`data.mel_bands`) and {frames} frames of {} ms, from {:.0} to {:.0} dB; \
                  `data.format = \"series\"` learns from their samples",
@@ -276,7 +277,8 @@ impl Said {
                 "sounds are series of {} samples; `data.format = \"images\"` makes log-mel pictures of them, which are learned better",
                 form.length
             ),
-        });
+        };
+        notes.extend((!is_known).then(of_form));
         if !self.rates.is_empty() {
             let count: usize = self.rates.values().sum();
             let rates: Vec<String> = self.rates.keys().map(|rate| format!("{rate} Hz")).collect();
