@@ -6,8 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use super::error::list;
 use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::series::{self, Series};
-use super::source;
 use super::sound;
+use super::source;
 use super::text::{LONGEST_TEXT, MOST_TOKENS};
 use super::{
     Columns, DataError, Dataset, Examples, Missing, Options, RowFormat, Rows, Shape, ValueKind, Values, resize,
@@ -177,10 +177,10 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
-    check_text_flags(raw, options)?;
     if let Some(what) = sound::misplaced(options, raw.sound) {
         return refused(what);
     }
+    check_text_flags(raw, options)?;
     // Series of a table take some of its columns.
     let is_long = raw.series.as_ref().is_some_and(|series| series.columns.is_some());
     let is_of_texts = raw.text.is_some();

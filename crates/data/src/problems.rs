@@ -30,7 +30,8 @@ impl<'a> Problems<'a> {
         }
         if self.found.len() == self.all {
             let (origin, reason) = &self.found[0];
-            let (article, one, all) = (if self.of == FileType::Images { "an" } else { "a" }, self.of.one(), self.of.name());
+            let (article, one, all) =
+                (if self.of == FileType::Images { "an" } else { "a" }, self.of.one(), self.of.name());
             let reason =
                 format!("none of its {} {all} can be read; {origin} is not {article} {one}: {reason}", self.all);
             return Err(DataError::unusable(self.source.display(), reason));
@@ -44,9 +45,6 @@ impl<'a> Problems<'a> {
         let (skipped, all) = (names.len(), self.all);
         let (_, reason) = self.found.first()?;
         let first = if skipped > 1 { "the first, because " } else { "" };
-        Some(format!(
-            "{skipped} of {all} files could not be read and were skipped: {} ({first}{reason})",
-            list(&names)
-        ))
+        Some(format!("{skipped} of {all} files could not be read and were skipped: {} ({first}{reason})", list(&names)))
     }
 }

@@ -9,10 +9,10 @@ use wgvae_data::{Rows, Shape, Sound, write};
 use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
 use crate::cli::output::drawn::Drawn;
 use crate::cli::output::place::place_in;
-use crate::cli::output::sounds;
 use crate::cli::output::sheet::{
     FileFormat, Sheet, extension, is_folder, is_own_folder, levels, make_folder_of, write_labels_beside, write_rows,
 };
+use crate::cli::output::sounds;
 
 /// Formats of the new examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -134,7 +134,9 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
         let name = match format {
             Format::Png | Format::Idx if !is_image => return only_images(),
             Format::Png | Format::Idx => "augmented",
-            Format::Sound => return Ok((format, place_in(run, None, &format!("augmented.{}", sound_of(run)?.extension()))?)),
+            Format::Sound => {
+                return Ok((format, place_in(run, None, &format!("augmented.{}", sound_of(run)?.extension()))?));
+            }
             Format::Csv => "augmented.csv",
             Format::Parquet => "augmented.parquet",
             Format::Json => "augmented.json",

@@ -57,7 +57,10 @@ fn every_command_works_on_sounds() {
     let (height, width) = (data["shape"]["image"]["height"].as_u64(), data["shape"]["image"]["width"].as_u64());
     assert_eq!((height, width, data["sound"]["log-mel"]["rate"].as_u64()), (Some(16), Some(24), Some(8000)));
     let told = place.done("data tones --mel-bands 16 --no-preview");
-    assert!(told.contains("72 training and 8 test log-mel pictures of 16 bands and 24 frames, 0.384 s at 8000 Hz"), "{told}");
+    assert!(
+        told.contains("72 training and 8 test log-mel pictures of 16 bands and 24 frames, 0.384 s at 8000 Hz"),
+        "{told}"
+    );
     place.done(
         "train --data tones --mel-bands 16 --condition class --hidden 64 --latent 4 --steps 300 --device cpu --out run",
     );

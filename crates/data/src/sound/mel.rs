@@ -74,7 +74,8 @@ impl Mel {
 
     /// The power in each band of a frame: `power` is that of its frequencies.
     fn of_bands(&self, power: &[f64]) -> Vec<f64> {
-        let of = |band: &Band| band.weights.iter().zip(&power[band.first..]).map(|(weight, power)| weight * power).sum();
+        let of =
+            |band: &Band| band.weights.iter().zip(&power[band.first..]).map(|(weight, power)| weight * power).sum();
         self.bands.iter().map(of).collect()
     }
 

@@ -133,12 +133,19 @@ fn tempo_of(track: &Track<'_>) -> Option<u32> {
     })
 }
 
-/// A file of pieces `(steps, KEYS)`, one after another: keys are down where values are one half or more, and steps in a row are one note.
-pub fn file<'a>(
-    pieces: impl Iterator<Item = &'a [f32]>,
-    steps_per_beat: usize,
-    tempo: u32,
-) -> io::Result<Vec<u8>> {
+/// Which keys are down at a step: as many as their probabilities add up to, and the likeliest ones. Of zeros and ones, it is the ones.
+fn down(step: &[f32]) -> [bool; KEYS] {
+    let probability = |key: &usize| step.get(*key).copied().unwrap_or(0.0).clamp(0.0, 1.0);
+    let count = (0..KEYS).map(|key| probability(&key)).filter(|p| !p.is_nan()).sum::<f32>().round() as usize;
+    let mut keys: Vec<usize> = (0..KEYS).filter(|key| probability(key) > 0.0).collect();
+    keys.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
+    let mut down = [false; KEYS];
+    keys.into_iter().take(count).for_each(|key| down[key] = true);
+    down
+}
+
+/// A file of pieces `(steps, KEYS)` of probabilities, one after another. Steps in a row at which a key is down are one note.
+pub fn file<'a>(pieces: impl Iterator<Item = &'a [f32]>, steps_per_beat: usize, tempo: u32) -> io::Result<Vec<u8>> {
     let steps_per_beat = steps_per_beat.max(1);
     let of_step = (TICKS / steps_per_beat).max(1);
     // Times, whether a note begins, and keys: where one ends as another begins, the end comes first.
@@ -146,8 +153,9 @@ pub fn file<'a>(
     let mut first = 0;
     for piece in pieces {
         let steps = piece.len() / KEYS;
+        let all: Vec<[bool; KEYS]> = piece.chunks_exact(KEYS).map(down).collect();
         for key in 0..KEYS {
-            let is_down = |step: usize| step < steps && piece[step * KEYS + key] >= 0.5;
+            let is_down = |step: usize| all.get(step).is_some_and(|down| down[key]);
             for step in 0..=steps {
                 let before = step > 0 && is_down(step - 1);
                 if is_down(step) != before {

@@ -198,7 +198,9 @@ pub(super) fn misplaced(options: &Options, sound: Option<Sound>) -> Option<&'sta
         return Some("`data.max_length` is in steps and tokens: choose how long sounds are with `data.seconds`");
     }
     match is_mel && (options.image_size.is_some() || options.channels.is_some()) {
-        true => Some("`data.image_size` and `data.channels` are for other pictures: choose `data.mel_bands` and `data.seconds`"),
+        true => Some(
+            "`data.image_size` and `data.channels` are for other pictures: choose `data.mel_bands` and `data.seconds`",
+        ),
         false => None,
     }
 }

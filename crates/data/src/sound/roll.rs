@@ -27,7 +27,9 @@ pub fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> Result<
     let FolderFiles { train, test, classes, mut notes, .. } = files;
     let known = match request.sound {
         Some(known @ (Sound::PianoRoll { .. }, _)) => Some(known),
-        Some(_) => return Err(DataError::unusable(source.display(), "it holds MIDI files, and the model takes WAV files")),
+        Some(_) => {
+            return Err(DataError::unusable(source.display(), "it holds MIDI files, and the model takes WAV files"));
+        }
         None => None,
     };
     let (steps_per_beat, steps) = match known {

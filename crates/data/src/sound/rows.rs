@@ -34,10 +34,8 @@ pub fn rows(
         }
     }
     let of_rows = |recording: &Recording| std::iter::repeat_n(number(recording), recording.places.len());
-    let mut all = Examples {
-        labels: recordings.iter().flat_map(of_rows).collect(),
-        ..Examples::of(origins.len(), values)
-    };
+    let mut all =
+        Examples { labels: recordings.iter().flat_map(of_rows).collect(), ..Examples::of(origins.len(), values) };
     all.origins = Some(Origins::Files(origins));
     let mut tests: Vec<bool> = recordings.iter().map(|recording| recording.is_test).collect();
     let has_long = recordings.iter().any(|recording| recording.places.len() > 1);

@@ -29,7 +29,11 @@ fn tones(count: usize) -> tempfile::TempDir {
     for i in 0..count {
         let of_class = |class: &str, hz: f64| {
             let seconds = 0.3 + 0.02 * (i % 5) as f64;
-            write(&folder.path().join(format!("{class}/{i}.wav")), 16_000, &tone(hz + 10.0 * i as f64, seconds, 16_000));
+            write(
+                &folder.path().join(format!("{class}/{i}.wav")),
+                16_000,
+                &tone(hz + 10.0 * i as f64, seconds, 16_000),
+            );
         };
         of_class("low", 300.0);
         of_class("high", 2000.0);
@@ -44,7 +48,9 @@ fn options(folder: &tempfile::TempDir) -> Options {
 /// A resampled tone is the tone at the other rate, and what the lower rate cannot have is gone.
 #[test]
 fn tones_keep_their_pitch_at_another_rate() {
-    for (from, to, hz) in [(44_100, 16_000, 1000.0), (16_000, 22_050, 5000.0), (48_000, 8000, 3500.0), (11_025, 44_101, 200.0)] {
+    for (from, to, hz) in
+        [(44_100, 16_000, 1000.0), (16_000, 22_050, 5000.0), (48_000, 8000, 3500.0), (11_025, 44_101, 200.0)]
+    {
         let there = resample::resampled(tone(hz, 0.3, from), from, to);
         let wanted = tone(hz, 0.3, to);
         let error = there.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -126,7 +132,10 @@ fn folders_of_sounds_are_classes_of_pictures() {
     assert_eq!(origins[..2], ["a.wav, from 0 s", "a.wav, from 0.384 s"]);
     // A single file, and files of another kind.
     let one = Options::from(other.path().join("a.wav").to_str().unwrap());
-    assert_eq!(rows(&one, &model).unwrap().split, Examples { origins: read.split.origins.clone(), ..read.split.clone() });
+    assert_eq!(
+        rows(&one, &model).unwrap().split,
+        Examples { origins: read.split.origins.clone(), ..read.split.clone() }
+    );
     let images = Dataset::load("strokes:count=20").unwrap().description();
     let error = rows(&options(&other), &images).unwrap_err().to_string();
     assert!(error.contains("but") && error.contains("log-mel pictures"), "{error}");
@@ -147,7 +156,8 @@ fn samples_are_series() {
     let path = folder.path().join("again.wav");
     fs::write(&path, file).unwrap();
     let again = rows(&path.to_str().unwrap().into(), &data.description()).unwrap();
-    let apart = again.split.numbers(0..1, 3040).into_iter().zip(data.train.numbers(0..1, 3040)).map(|(a, b)| (a - b).abs());
+    let apart =
+        again.split.numbers(0..1, 3040).into_iter().zip(data.train.numbers(0..1, 3040)).map(|(a, b)| (a - b).abs());
     assert!(apart.fold(0.0, f32::max) < 1e-3);
     let error = Dataset::load(Options { seconds: Some(10.0), ..chosen }).unwrap_err().to_string();
     assert!(error.contains("a row would have 80000 samples") && error.contains("`data.seconds`"), "{error}");
@@ -165,7 +175,8 @@ fn long_recordings_make_several_rows_and_are_held_out_whole() {
     for i in 0..10 {
         write(&folder.path().join(format!("{i}.wav")), 8000, &tone(200.0 + 50.0 * f64::from(i), 1.0, 8000));
     }
-    let data = Dataset::load(Options { seconds: Some(0.3), mel_bands: Some(16), test_share: 0.2, ..options(&folder) }).unwrap();
+    let data = Dataset::load(Options { seconds: Some(0.3), mel_bands: Some(16), test_share: 0.2, ..options(&folder) })
+        .unwrap();
     let files = |split: &Examples| -> std::collections::BTreeSet<String> {
         let Some(Origins::Files(origins)) = &split.origins else { panic!() };
         origins.iter().map(|origin| origin.split(',').next().unwrap().to_string()).collect()
@@ -180,7 +191,12 @@ fn long_recordings_make_several_rows_and_are_held_out_whole() {
 #[test]
 fn samples_of_every_width_are_read_and_damaged_files_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = |channels, bits_per_sample, sample_format| hound::WavSpec { channels, sample_rate: 8000, bits_per_sample, sample_format };
+    let spec = |channels, bits_per_sample, sample_format| hound::WavSpec {
+        channels,
+        sample_rate: 8000,
+        bits_per_sample,
+        sample_format,
+    };
     let wanted = tone(440.0, 0.2, 8000);
     for (channels, bits) in [(1, 8), (2, 16), (5, 24), (1, 32)] {
         let path = folder.path().join(format!("{bits}.wav"));
@@ -196,7 +212,8 @@ fn samples_of_every_width_are_read_and_damaged_files_are_left_out() {
         let error = read.mono.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(error < 0.01, "{bits} bits: {error}");
     }
-    let mut writer = hound::WavWriter::create(folder.path().join("float.wav"), spec(2, 32, hound::SampleFormat::Float)).unwrap();
+    let mut writer =
+        hound::WavWriter::create(folder.path().join("float.wav"), spec(2, 32, hound::SampleFormat::Float)).unwrap();
     wanted.iter().for_each(|sample| (0..2).for_each(|_| writer.write_sample(*sample).unwrap()));
     writer.finalize().unwrap();
     assert_eq!(wave::samples(&folder.path().join("float.wav")).unwrap().mono, wanted);
@@ -214,12 +231,16 @@ fn samples_of_every_width_are_read_and_damaged_files_are_left_out() {
         ("packed", with(20, &[2, 0]), "its samples are packed"),
         ("channels", with(22, &[0, 0]), "zero channels"),
         ("header", whole[..30].to_vec(), "it is cut short"),
-        ("nan", {
-            let mut file = fs::read(folder.path().join("float.wav")).unwrap();
-            let end = file.len();
-            file[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-            file
-        }, "is NaN"),
+        (
+            "nan",
+            {
+                let mut file = fs::read(folder.path().join("float.wav")).unwrap();
+                let end = file.len();
+                file[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+                file
+            },
+            "is NaN",
+        ),
     ];
     for (name, bytes, why) in &bad {
         let path = folder.path().join(format!("{name}.wav"));
@@ -234,7 +255,10 @@ fn samples_of_every_width_are_read_and_damaged_files_are_left_out() {
     assert_eq!(data.train.rows + data.test.rows, 7);
     let said = data.notes.join("\n");
     assert!(said.contains("8 of 15 files could not be read and were skipped"), "{said}");
-    assert!(said.contains("2 of 7 sounds end before their headers say, and what is there was read: cut.wav, piped.wav"), "{said}");
+    assert!(
+        said.contains("2 of 7 sounds end before their headers say, and what is there was read: cut.wav, piped.wav"),
+        "{said}"
+    );
     assert!(said.contains("the channels of 5 of 7 sounds were mixed to one"), "{said}");
     for chosen in [Options { strict: true, ..options(&folder) }, Options { mel_bands: Some(2), ..options(&folder) }] {
         assert!(Dataset::load(chosen).is_err());
@@ -276,7 +300,10 @@ fn pieces_of_music_are_rows_and_come_back() {
     assert_eq!(data.sound, Some(Sound::PianoRoll { steps_per_beat: 4, tempo: 600_000 }));
     assert_eq!(data.sound.unwrap().described(data.shape), "piano rolls of 64 steps, 4 a beat");
     let series = data.series.as_ref().unwrap();
-    assert_eq!((series.channels[39].name.as_str(), series.channels[0].name.as_str(), series.missing), ("C4", "A0", false));
+    assert_eq!(
+        (series.channels[39].name.as_str(), series.channels[0].name.as_str(), series.missing),
+        ("C4", "A0", false)
+    );
     // 100 to 150 steps are a row and the larger half of another, 150 and 140 two rows and less than half of one.
     assert_eq!(data.train.rows + data.test.rows, 12);
     let said = data.notes.join("\n");
@@ -316,7 +343,8 @@ fn midi_files_of_every_kind_are_read_or_refused() {
     };
     let end = [0, 0xff, 0x2f, 0];
     // C4 for a beat, by running status ended with a velocity of 0; then E4, which never ends; a drum; and one below a piano.
-    let track = [&[0, 0x90, 60, 64, 96, 60, 0, 0, 64, 64, 0, 0x99, 40, 64, 0, 0x90, 5, 64, 96, 5, 0][..], &end].concat();
+    let track =
+        [&[0, 0x90, 60, 64, 96, 60, 0, 0, 64, 64, 0, 0x99, 40, 64, 0, 0x90, 5, 64, 96, 5, 0][..], &end].concat();
     let found = read(&file(0, [0, 96], &track)).unwrap();
     assert_eq!((found.roll.len(), found.drums, found.outside), (8 * KEYS, 1, 1));
     let down: Vec<usize> = (0..8 * KEYS).filter(|place| found.roll[*place] == 1).collect();

@@ -14,6 +14,9 @@ const MOST_SAMPLES: usize = 1 << 27;
 /// The rates that files may have, in Hz.
 const RATES: [u32; 2] = [500, 768_000];
 
+/// The first bytes of a file, in which the samples begin.
+const START: usize = 64 << 10;
+
 /// Seconds of silence between sounds in one file.
 const PAUSE: f64 = 0.25;
 
@@ -36,8 +39,10 @@ pub struct Samples {
 
 /// Opens a file behind its header.
 fn open(path: &Path) -> Result<(WavReader<impl Read>, Header), String> {
-    let content = Content::open(path).map_err(on_one_line)?;
-    let reader = WavReader::new(content.stream()).map_err(why)?;
+    let mut content = Content::open(path).map_err(on_one_line)?;
+    let mut start = content.next(START)?;
+    whole_samples(&mut start);
+    let reader = WavReader::new(Cursor::new(start).chain(content.stream())).map_err(why)?;
     let WavSpec { channels, sample_rate: rate, .. } = reader.spec();
     let [slowest, fastest] = RATES;
     if !(slowest..=fastest).contains(&rate) {
@@ -45,6 +50,25 @@ fn open(path: &Path) -> Result<(WavReader<impl Read>, Header), String> {
     }
     let promised = reader.duration() as usize;
     Ok((reader, Header { rate, channels, promised }))
+}
+
+/// Makes the length of the samples in the first bytes of a file a multiple of a sample of all channels, which the crate insists on: a
+/// program that writes into a pipe promises 0xffffffff.
+fn whole_samples(start: &mut [u8]) {
+    let number = |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let (mut at, mut of_all) = (12, 1);
+    while let (Some(name), Some(length)) = (start.get(at..at + 4), number(start, at + 4)) {
+        match name {
+            b"fmt " => of_all = number(start, at + 20).map_or(1, |block| block & 0xffff).max(1),
+            b"data" => {
+                start[at + 4..at + 8].copy_from_slice(&(length - length % of_all).to_le_bytes());
+                return;
+            }
+            _ => {}
+        }
+        // Chunks begin at even places.
+        at = at.saturating_add(8).saturating_add(length as usize).saturating_add(length as usize % 2);
+    }
 }
 
 /// What went wrong, in words that need no WAV standard.
@@ -90,11 +114,7 @@ pub fn samples(path: &Path) -> Result<Samples, String> {
 }
 
 /// The mean of the channels of each sample, up to where the file ends.
-fn mixed(
-    mut values: impl Iterator<Item = hound::Result<f32>>,
-    channels: u16,
-    full: f32,
-) -> Result<Vec<f32>, String> {
+fn mixed(mut values: impl Iterator<Item = hound::Result<f32>>, channels: u16, full: f32) -> Result<Vec<f32>, String> {
     let mut mono = Vec::new();
     let scale = 1.0 / (full * f32::from(channels));
     loop {

@@ -60,7 +60,8 @@ impl Form {
         let usual = rates.iter().max_by_key(|(rate, count)| (**count, **rate)).map_or(MOST_OF_MEL, |(rate, _)| *rate);
         let most = if is_mel { MOST_OF_MEL } else { MOST_OF_WAVEFORM };
         let rate = options.sample_rate.unwrap_or(usual.clamp(super::SAMPLE_RATES[0], most));
-        let longest = headers.iter().map(|header| resampled_length(header.promised, header.rate, rate)).max().unwrap_or(0);
+        let longest =
+            headers.iter().map(|header| resampled_length(header.promised, header.rate, rate)).max().unwrap_or(0);
         let wanted = options.seconds.map(|seconds| (seconds * f64::from(rate)).round() as usize);
         let suited = longest.min((SECONDS * f64::from(rate)) as usize);
         let length = wanted.unwrap_or(suited).max(2);
