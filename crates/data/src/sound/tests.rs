@@ -167,7 +167,7 @@ fn samples_are_series() {
 fn long_recordings_make_several_rows_and_are_held_out_whole() {
     assert_eq!(cut::cut(10, 4).collect::<Vec<_>>(), [0..4, 4..8, 8..10]);
     assert_eq!(cut::cut(9, 4).collect::<Vec<_>>(), [0..4, 4..8]);
-    assert_eq!(cut::cut(1, 4).collect::<Vec<_>>(), [0..1]);
+    assert!(cut::cut(1, 4).eq(std::iter::once(0..1)));
     for length in 1..40 {
         assert_eq!(cut::count(length, 7), cut::cut(length, 7).count(), "{length}");
     }
