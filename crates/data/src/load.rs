@@ -7,6 +7,7 @@ use super::error::list;
 use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::series::{self, Series};
 use super::source;
+use super::sound;
 use super::text::{LONGEST_TEXT, MOST_TOKENS};
 use super::{
     Columns, DataError, Dataset, Examples, Missing, Options, RowFormat, Rows, Shape, ValueKind, Values, resize,
@@ -53,6 +54,7 @@ impl Dataset {
             like: known,
             texts: None,
             series: None,
+            sound: None,
             is_own: true,
         })?;
         check_flags(&raw, &options)?;
@@ -69,7 +71,7 @@ impl Dataset {
 
     /// Chooses, splits, limits, standardises and balances rows.
     pub(super) fn split(raw: Raw, options: &Options, known: Option<&Columns>) -> Result<Self, DataError> {
-        let Raw { name, mut shape, classes, columns, text, series, rows: mut train, test, mut notes } = raw;
+        let Raw { name, mut shape, classes, columns, text, series, sound, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
             None => {
@@ -109,7 +111,10 @@ impl Dataset {
             *tokens = vocabulary.len();
         }
         let series = series.map(|raw| {
-            let series = Series::measure(raw, &train, &test, &mut notes);
+            // Nobody needs to be told which keys of a piano are never used.
+            let mut unsaid = Vec::new();
+            let said = if sound.is_some() { &mut unsaid } else { &mut notes };
+            let series = Series::measure(raw, &train, &test, said);
             series.encode(&mut train);
             series.encode(&mut test);
             series
@@ -129,6 +134,7 @@ impl Dataset {
             columns,
             vocabulary,
             series,
+            sound,
             missing,
             train,
             test,
@@ -160,6 +166,7 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
             return Err(DataError::Option { option, reason: format!("must be a number of {of} from 1 to {most}") });
         }
     }
+    sound::check_numbers(options)?;
     if options.limit == Some(0) {
         return Err(DataError::Option { option: "limit", reason: "must be a number of rows above 0".into() });
     }
@@ -171,6 +178,9 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
     check_text_flags(raw, options)?;
+    if let Some(what) = sound::misplaced(options, raw.sound) {
+        return refused(what);
+    }
     // Series of a table take some of its columns.
     let is_long = raw.series.as_ref().is_some_and(|series| series.columns.is_some());
     let is_of_texts = raw.text.is_some();
@@ -302,6 +312,11 @@ fn test_rows(options: &Options, rows: usize) -> Result<usize, DataError> {
         return Err(DataError::unusable(&options.source, reason));
     }
     Ok(((rows as f64 * options.test_share).round() as usize).clamp(1, rows - 1))
+}
+
+/// Marks those of some recordings that are held out for testing, each with all its rows.
+pub(super) fn held_out(options: &Options, recordings: usize) -> Result<Vec<bool>, DataError> {
+    Ok(drawn(options.seed, SPLIT, recordings, test_rows(options, recordings)?))
 }
 
 /// Marks `count` of `rows` rows at random by a partial Fisher-Yates shuffle.
