@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use toml::{Table, Value};
-use wgvae_data::{Columns, Dataset, Shape, Sound, Values, spread};
+use wgvae_data::{Columns, Dataset, Shape, Sound, TextUnit, Values, spread};
 
 use super::{Config, ConfigError};
 
@@ -65,11 +65,13 @@ impl Config {
         Ok(config)
     }
 
-    /// The preset that suits this data: `points` for 2-D points, `text`, `series`, `music` for piano rolls, `sound` for log-mel pictures,
-    /// `photo` for photographs in colour of a size that it takes, `dense` for other images of levels, `table` for other numbers.
+    /// The preset that suits this data: `points` for 2-D points, `words` for texts of words and `text` for others, `music` for piano
+    /// rolls and `series` for others, `sound` for log-mel pictures, `photo` for photographs in colour of a size that it takes, `dense`
+    /// for other images of levels, `table` for other numbers.
     pub fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
+            Shape::Text { .. } if data.options.tokens == TextUnit::Words => "words",
             Shape::Text { .. } => "text",
             Shape::Series { .. } if matches!(data.sound, Some(Sound::PianoRoll { .. })) => "music",
             Shape::Series { .. } => "series",
@@ -148,15 +150,23 @@ impl Config {
 mod tests {
     use super::*;
     use crate::model::Likelihood;
-    use wgvae_data::InMemory;
+    use wgvae_data::{InMemory, Options};
 
     #[test]
     fn every_kind_of_data_has_a_configuration_that_takes_it() {
-        for (source, latent) in [("strokes:count=50", 20), ("points:count=60", 2), ("sprites:count=30", 20)] {
-            let data = Dataset::load(source).unwrap();
+        let (characters, words) = (TextUnit::Characters, TextUnit::Words);
+        for (source, tokens, preset, latent) in [
+            ("strokes:count=50", characters, "dense", 20),
+            ("points:count=60", characters, "points", 2),
+            ("sprites:count=30", characters, "dense", 20),
+            ("expressions:grammar,count=50", characters, "text", 32),
+            ("expressions:grammar,count=50", words, "words", 32),
+            ("waves:count=30", characters, "series", 16),
+        ] {
+            let data = Dataset::load(Options { tokens, ..source.into() }).unwrap();
             let config = Config::for_data(&data).unwrap();
             config.check_data(&data).unwrap();
-            assert_eq!(config.model.latent, latent, "{source}");
+            assert_eq!((Config::suited_preset(&data), config.model.latent), (preset, latent), "{source}");
         }
     }
 

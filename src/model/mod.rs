@@ -9,7 +9,7 @@ mod network;
 mod objective;
 mod prior;
 mod regulariser;
-mod sequence;
+pub mod sequence;
 mod spec;
 pub mod stack;
 pub mod step;
@@ -17,7 +17,7 @@ mod vae;
 
 #[doc(hidden)]
 pub use check::check_model;
-pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
+pub use layer::{Extent, Layer, SizedLayer, SizedOperation, TimesKernel};
 pub use likelihood::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood};
 pub use objective::cost_of_kl;
 pub(crate) use regulariser::aggregate;

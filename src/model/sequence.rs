@@ -11,7 +11,7 @@ const EMBEDDING: Init = Init::Uniform(1.732_050_8);
 
 /// How far the sequences of a batch go.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
+pub struct Times {
     /// `(B, T)`: 1 where there is a token, else 0.
     pub is_there: Node,
     /// `(B, 1)`: tokens of each row.
@@ -31,7 +31,7 @@ impl Times {
 
 /// What the first turn of a recurrent layer starts from.
 #[derive(Clone, Copy)]
-pub(super) enum Start {
+pub enum Start {
     /// Zeros.
     Zero,
     /// What a dense layer makes of the code `(B, Z)`; the input of each time has the code beside it, too, where `each` says so.
@@ -62,7 +62,7 @@ impl Start {
 }
 
 /// A table's row for each of `ids (B, T)`, or for the id before it: `(B T, C)`.
-pub(super) fn embed(g: &mut Graph, name: &str, ids: Node, [vocabulary, channels]: [usize; 2], shift: usize) -> Node {
+pub fn embed(g: &mut Graph, name: &str, ids: Node, [vocabulary, channels]: [usize; 2], shift: usize) -> Node {
     let table = g.param(&format!("{name}.weight"), &[vocabulary, channels], EMBEDDING);
     g.embed(Name::out(name), table, ids, shift)
 }
@@ -71,7 +71,7 @@ pub(super) fn embed(g: &mut Graph, name: &str, ids: Node, [vocabulary, channels]
 ///
 /// Parameters have the names and forms of `torch.nn.GRU` and `torch.nn.LSTM`; a layer that sees the code at each time has it
 /// behind its other inputs.
-pub(super) fn recurrent(
+pub fn recurrent(
     g: &mut Graph,
     name: &str,
     x: Node,
@@ -117,7 +117,7 @@ pub(super) fn recurrent(
 }
 
 /// `(B, H)`, of an lstm `(B, 2 H)`: the state that a decoder's layer starts from, a dense layer with tanh on the code.
-pub(super) fn first_state(g: &mut Graph, name: &str, z: Node, cell: Cell, units: usize) -> Node {
+pub fn first_state(g: &mut Graph, name: &str, z: Node, cell: Cell, units: usize) -> Node {
     let name = format!("{name}.start");
     let (u, _) = dense(g, &name, z, cell.state() * units);
     super::layers::activate(g, u, Activation::Tanh)
@@ -145,7 +145,7 @@ fn plus_positions(g: &mut Graph, name: &str, h: Node, steps: usize) -> Node {
 
 /// What a layer without a state is told.
 #[derive(Clone, Copy)]
-pub(super) struct Around {
+pub struct Around {
     /// How far rows go; none in a decoder, where a time sees itself and those before alone.
     pub times: Option<Times>,
     /// The code, where this layer adds it.
@@ -155,7 +155,7 @@ pub(super) struct Around {
 /// Attention on `h (B T, C)`, added to it: `h + out_proj(attention(in_proj(norm(h))))`.
 ///
 /// `in_proj` and `out_proj` have the names and forms of `torch.nn.MultiheadAttention`.
-pub(super) fn attend(
+pub fn attend(
     g: &mut Graph,
     name: &str,
     mut h: Node,
@@ -188,14 +188,7 @@ pub(super) fn attend(
 
 /// A convolution over the times of `h (B T, C)`: `(B T, N)`, with the parameters of `torch.nn.Conv1d`. Times behind a row's end
 /// count as zeros.
-pub(super) fn conv1d(
-    g: &mut Graph,
-    name: &str,
-    mut h: Node,
-    steps: usize,
-    kernel: TimesKernel,
-    around: Around,
-) -> Node {
+pub fn conv1d(g: &mut Graph, name: &str, mut h: Node, steps: usize, kernel: TimesKernel, around: Around) -> Node {
     let ([rows, channels], TimesKernel { channels: outputs, size, dilation }) = (g.shape(h), kernel);
     if let Some(times) = around.times {
         let there = g.reshape(times.is_there, [rows, 1]);
@@ -241,7 +234,7 @@ pub(super) fn conv1d(
 }
 
 /// `(B, C)`: the numbers at the last token of each row, of layers that keep no state behind it.
-pub(super) fn at_last_token(g: &mut Graph, name: &str, h: Node, times: Times) -> Node {
+pub fn at_last_token(g: &mut Graph, name: &str, h: Node, times: Times) -> Node {
     let ([rows, channels], steps) = (g.shape(h), g.shape(times.is_there)[1]);
     let mut is_last = times.is_there;
     if steps > 1 {
@@ -264,7 +257,7 @@ pub(super) fn at_last_token(g: &mut Graph, name: &str, h: Node, times: Times) ->
 
 /// `(B, C)`: the state behind the last token. Behind its tokens a row's state stays as it is, so it is that of the last time; on
 /// the way back, which is the second half of the channels, that of the first.
-pub(super) fn last(g: &mut Graph, name: &str, states: Node, steps: usize, both: bool) -> Node {
+pub fn last(g: &mut Graph, name: &str, states: Node, steps: usize, both: bool) -> Node {
     let channels = g.shape(states)[1];
     let end = g.at_time(format!("{name}.last"), states, steps, steps - 1);
     if !both || steps == 1 {
@@ -278,7 +271,7 @@ pub(super) fn last(g: &mut Graph, name: &str, states: Node, steps: usize, both: 
 }
 
 /// `(B T, C)`: the code `(B, Z)` at each time, plus numbers of the time that are learned.
-pub(super) fn each_time(g: &mut Graph, name: &str, z: Node, steps: usize) -> Node {
+pub fn each_time(g: &mut Graph, name: &str, z: Node, steps: usize) -> Node {
     let [batch, latent] = g.shape(z);
     let repeated = g.repeat(&format!("{name}.code"), z, steps);
     let repeated = g.reshape(repeated, [batch, steps * latent]);
@@ -288,7 +281,7 @@ pub(super) fn each_time(g: &mut Graph, name: &str, z: Node, steps: usize) -> Nod
 }
 
 /// `(B, C)`: the mean of the states of a row's tokens, or of all times.
-pub(super) fn mean(g: &mut Graph, name: &str, states: Node, steps: usize, is_there: Option<Node>) -> Node {
+pub fn mean(g: &mut Graph, name: &str, states: Node, steps: usize, is_there: Option<Node>) -> Node {
     let [rows, channels] = g.shape(states);
     let [tall, wide] = [steps as u32, channels as u32];
     let windows = Windows::padded([tall, 1, wide], [tall, 1], 1, [0; 2]);

@@ -6,6 +6,7 @@ mod common;
 mod faults;
 mod graph;
 mod kernels;
+mod layers;
 mod model;
 mod processor;
 mod reference;

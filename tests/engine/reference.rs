@@ -1,6 +1,6 @@
 //! Losses, gradients and weights over ten optimiser steps against independent implementations in float64, in JAX and, for
-//! images, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py` and `make_images.py`. And convolutions of many shapes
-//! against PyTorch's: `make_windows.py`.
+//! images and sequences, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py`, `make_images.py` and
+//! `make_sequences.py`. And convolutions of many shapes against PyTorch's: `make_windows.py`.
 
 use std::path::PathBuf;
 
@@ -22,8 +22,8 @@ struct Fixture {
     name: String,
     bytes: Vec<u8>,
     config: Config,
-    /// What the rows are, if they are images.
-    image: Option<Extent>,
+    /// What the rows are, if they are images, texts or series.
+    extent: Option<Extent>,
     /// How many classes there are, if the model is conditional.
     classes: usize,
     /// The columns, if the rows are those of a table.
@@ -38,21 +38,24 @@ fn fixtures() -> Vec<Fixture> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-        .filter(|path| path.file_stem().is_some_and(|stem| stem != "windows"))
+        .filter(|path| path.file_stem().is_some_and(|stem| stem != "windows" && stem != "layers"))
         .map(|path| {
             let bytes = std::fs::read(&path).unwrap();
             let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
             let metadata = metadata.metadata().as_ref().unwrap();
-            let (toml, image) = (metadata["config"].clone(), metadata.get("image"));
+            let toml = metadata["config"].clone();
+            let sizes = |key: &str| -> Option<Vec<usize>> {
+                Some(metadata.get(key)?.split(',').map(|n| n.parse().unwrap()).collect())
+            };
+            let image = sizes("image").map(|image| Extent::Image(image.try_into().unwrap()));
+            let text = sizes("tokens").map(|of| Extent::Tokens { steps: of[0], vocabulary: of[1] });
+            let series = sizes("series").map(|of| Extent::Series { steps: of[0], channels: of[1], both: false });
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), toml).unwrap();
             Fixture {
                 name: path.file_stem().unwrap().to_string_lossy().into_owned(),
                 config: Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap(),
-                image: image.map(|image| {
-                    let extents: Vec<usize> = image.split(',').map(|n| n.parse().unwrap()).collect();
-                    Extent::Image(extents.try_into().unwrap())
-                }),
+                extent: image.or(text).or(series),
                 table: metadata.get("table").map(|text| table(text)),
                 gaps: metadata.get("gaps").or(metadata.get("table")).is_some_and(|text| has_gaps(text)),
                 classes: metadata.get("classes").map_or(0, |count| count.parse().unwrap()),
@@ -61,7 +64,7 @@ fn fixtures() -> Vec<Fixture> {
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 42, "fixtures are missing");
+    assert!(all.len() >= 52, "fixtures are missing");
     all
 }
 
@@ -114,7 +117,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
     // Rows of numbers of a table have intervals behind their values.
     let values = fixture.table.as_ref().map_or(width, |table| table.kinds.len());
-    let extent = fixture.image.unwrap_or(Extent::Flat(values));
+    let extent = fixture.extent.unwrap_or(Extent::Flat(values));
     let spec = config
         .vae_spec(RowSpec {
             extent,
