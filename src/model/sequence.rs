@@ -289,8 +289,9 @@ pub fn mean(g: &mut Graph, name: &str, states: Node, steps: usize, is_there: Opt
     let there = g.reshape(is_there, [rows, 1]);
     let seen = g.map(format!("{name}.seen"), Function::Multiply, &[states, there]);
     let average = g.average_pool(&format!("{name}.of all"), seen, windows);
-    // The logarithm of a length is that of the sum of ones; times without a token count next to nothing.
-    let [one, far, all] = [-1.0, 200.0, steps as f32].map(|value| g.constant(value));
+    // The logarithm of a length is that of the sum of ones; times without a token count 1e-26. With less than that, the share of a row
+    // without any token would be infinite, and 0 times infinity is no number.
+    let [one, far, all] = [-1.0, 60.0, steps as f32].map(|value| g.constant(value));
     let absent = g.sum_of(format!("{name}.absent"), there, one);
     let weight = g.map(format!("{name}.weights"), Function::Multiply, &[absent, far]);
     let log_length = g.log_sum_exp(format!("{name}.log_length"), weight, steps);

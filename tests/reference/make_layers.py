@@ -47,6 +47,8 @@ class Case:
         """(B): one long row among short ones, or any; at times a row has none."""
         short = self.rng.integers(0, max(2, self.steps // 10 + 1), self.rows)
         lengths = np.where(self.rng.uniform() < 0.6, short, self.rng.integers(0, self.steps + 1, self.rows))
+        if self.rows > 2:
+            lengths[0] = 0
         lengths[self.rng.integers(self.rows)] = self.steps
         return torch.tensor(lengths)
 
@@ -205,13 +207,13 @@ def cross_entropy(case):
 
 
 def ends(case):
-    """`last` of an attention or a convolution, and `mean`."""
-    lengths = case.lengths().clamp(min=1)
+    """`last` of an attention or a convolution, and `mean`; zeros of a row without times."""
+    lengths = case.lengths()
     x = case.draw("x", case.rows * case.steps, case.units).view(case.rows, case.steps, -1)
     ids = case.tokens(lengths)
     if case.kind == "last":
-        return x[torch.arange(case.rows), lengths - 1], ids
-    return (x * (ids >= 0)[:, :, None]).sum(1) / lengths[:, None], ids
+        return x[torch.arange(case.rows), lengths - 1] * (lengths > 0)[:, None], ids
+    return (x * (ids >= 0)[:, :, None]).sum(1) / lengths.clamp(min=1)[:, None], ids
 
 
 KINDS = {
