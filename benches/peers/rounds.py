@@ -25,6 +25,20 @@ DENSE = {
     "autoencoder": Dense(784, [], 32, beta=None, batch=256),
     "points": Dense(2, [100], 2, precision=100),
 }
+
+
+class Text(NamedTuple):
+    """wgvae's preset `text` on lines of 31 characters out of 62, each with its end: 32 steps, 64 tokens."""
+
+    steps: int = 32
+    tokens: int = 64
+    embedding: int = 64
+    hidden: int = 256
+    latent: int = 32
+    batch: int = 64
+
+
+TEXT = Text()
 LEARNING_RATE = 1e-3
 # Share of pixels that are 1, about that of MNIST. The pixels are random, so that none is always 0: weights without any
 # gradient would turn Adam's moments into denormal numbers, which are slow on some CPUs.
@@ -47,6 +61,8 @@ def arguments(description, models):
 
 def batch_of(model):
     """The batch of a preset."""
+    if model == "text":
+        return TEXT.batch
     return DENSE[model].batch if model in DENSE else 128
 
 

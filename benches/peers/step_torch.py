@@ -1,13 +1,13 @@
-"""One training step of a preset's model, dense or convolutional, in PyTorch: milliseconds per step, eager, compiled
+"""One training step of a preset's model, dense, convolutional or of texts, in PyTorch: milliseconds per step, eager, compiled
 and as CUDA graphs."""
 import sys
 from functools import partial
 
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, relu
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, pad, relu
 
-from rounds import DENSE, LEARNING_RATE, PIXELS_ON, STEPS_PER_ROUND, arguments, report
+from rounds import DENSE, LEARNING_RATE, PIXELS_ON, STEPS_PER_ROUND, TEXT, arguments, report
 
 CUDA = torch.cuda.is_available()
 
@@ -72,8 +72,37 @@ class ConvVae(nn.Module):
         return (reconstruction + kl) / len(x)
 
 
-# Steps of a round of convolutions: each takes some fifty times as long as a dense one.
-MODELS = {name: (partial(Vae, model), STEPS_PER_ROUND) for name, model in DENSE.items()} | {"conv": (ConvVae, 10)}
+class TextVae(nn.Module):
+    """wgvae's `text`: a GRU reads the tokens to a code, and another one, which is given the code at each step, writes them."""
+
+    def __init__(self):
+        super().__init__()
+        read, hidden, latent = TEXT.embedding, TEXT.hidden, TEXT.latent
+        self.embed = nn.ModuleList(nn.Embedding(TEXT.tokens, read) for _ in range(2))
+        self.encoder = nn.GRU(read, hidden, batch_first=True)
+        self.mu, self.logvar = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.start = nn.Linear(latent, hidden)
+        self.decoder = nn.GRU(read + latent, hidden, batch_first=True)
+        self.logits = nn.Linear(hidden, TEXT.tokens)
+
+    def forward(self, x):
+        """The negative ELBO, averaged over the batch."""
+        _, last = self.encoder(self.embed[0](x))
+        mu, logvar = self.mu(last[0]), self.logvar(last[0])
+        z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
+        # Each step sees the token before it.
+        before = self.embed[1](pad(x[:, :-1], (1, 0)))
+        inputs = torch.cat([before, z[:, None].expand(-1, TEXT.steps, -1)], 2)
+        states, _ = self.decoder(inputs, torch.tanh(self.start(z))[None])
+        logits = self.logits(states)
+        reconstruction = cross_entropy(logits.flatten(0, 1), x.flatten(), reduction="sum")
+        kl = 0.5 * (logvar.exp() + mu.square() - 1 - logvar).sum()
+        return (reconstruction + kl) / len(x)
+
+
+# Steps of a round of convolutions or texts: each takes some fifty times as long as a dense one.
+MODELS = {name: (partial(Vae, model), STEPS_PER_ROUND) for name, model in DENSE.items()}
+MODELS |= {"conv": (ConvVae, 10), "text": (TextVae, 10)}
 
 
 def first_line(error):
@@ -147,7 +176,10 @@ def main():
     batch, (make, steps) = given.batch, MODELS[given.model]
     torch.manual_seed(0)
     device = "cuda" if CUDA else "cpu"
-    if given.model == "points":
+    if given.model == "text":
+        # Some tokens are more frequent than others, so that there is something to learn.
+        batches = (torch.rand(steps, batch, TEXT.steps, device=device) ** 2 * TEXT.tokens).long()
+    elif given.model == "points":
         batches = torch.randn(steps, batch, 2, device=device)
     else:
         batches = (torch.rand(steps, batch, 784, device=device) < PIXELS_ON).float()

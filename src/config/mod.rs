@@ -32,7 +32,10 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("autoencoder", include_str!("../../presets/autoencoder.toml")),
     ("points", include_str!("../../presets/points.toml")),
     ("text", include_str!("../../presets/text.toml")),
+    ("words", include_str!("../../presets/words.toml")),
     ("series", include_str!("../../presets/series.toml")),
+    ("sound", include_str!("../../presets/sound.toml")),
+    ("music", include_str!("../../presets/music.toml")),
     ("table", include_str!("../../presets/table.toml")),
 ];
 

@@ -57,6 +57,10 @@ impl DataConfig {
             tokens: self.tokens,
             vocabulary: self.vocabulary,
             max_length: self.max_length,
+            sample_rate: self.sample_rate,
+            mel_bands: self.mel_bands,
+            seconds: self.seconds,
+            steps_per_beat: self.steps_per_beat,
             label: self.label.clone(),
             columns: self.columns.clone(),
             drop_columns: self.drop_columns.clone(),
@@ -86,6 +90,7 @@ impl DataConfig {
         let Options { missing, keep_label, drop_label, test_share, limit, balance, strict, .. } = options.clone();
         let (image_size, channels, fit) = (options.image_size, options.channels, options.fit);
         let Options { format, text, series, tokens, vocabulary, max_length, .. } = options.clone();
+        let Options { sample_rate, mel_bands, seconds, steps_per_beat, .. } = *options;
         *self = Self {
             source,
             format,
@@ -94,6 +99,10 @@ impl DataConfig {
             tokens,
             vocabulary,
             max_length,
+            sample_rate,
+            mel_bands,
+            seconds,
+            steps_per_beat,
             label,
             columns,
             drop_columns,

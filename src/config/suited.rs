@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use toml::{Table, Value};
-use wgvae_data::{Columns, Dataset, Shape, Values, spread};
+use wgvae_data::{Columns, Dataset, Shape, Sound, TextUnit, Values, spread};
 
 use super::{Config, ConfigError};
 
@@ -20,6 +20,11 @@ const TABLE_LATENT: usize = 12;
 const TABLE_STEPS: usize = 5000;
 const TABLE_WARMUP: f64 = 20.0;
 const TABLE_WARMUP_SHARE: f64 = 0.3;
+
+/// Steps from which on the layers of a series take all of them at once: a recurrent layer computes one after another, and the
+/// samples of a sound are thousands.
+const LONG_SERIES: usize = 1000;
+const LONG_WIDTH: usize = 256;
 
 /// Rows that are looked at, to see whether they are photographs.
 const LOOKED_AT: usize = 64;
@@ -60,13 +65,17 @@ impl Config {
         Ok(config)
     }
 
-    /// The preset that suits this data: `points` for 2-D points, `photo` for photographs in colour of a size that it takes, `dense`
+    /// The preset that suits this data: `points` for 2-D points, `words` for texts of words and `text` for others, `music` for piano
+    /// rolls and `series` for others, `sound` for log-mel pictures, `photo` for photographs in colour of a size that it takes, `dense`
     /// for other images of levels, `table` for other numbers.
     pub fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
+            Shape::Text { .. } if data.options.tokens == TextUnit::Words => "words",
             Shape::Text { .. } => "text",
+            Shape::Series { .. } if matches!(data.sound, Some(Sound::PianoRoll { .. })) => "music",
             Shape::Series { .. } => "series",
+            Shape::Image { .. } if data.sound.is_some() => "sound",
             Shape::Image { height, width, .. }
                 if PHOTO_SIDES.iter().all(|takes| takes(height) && takes(width)) && are_photographs(data) =>
             {
@@ -84,6 +93,9 @@ impl Config {
                 "these are photographs in colour, so the preset photo was chosen: it takes minutes without a GPU, and the preset dense \
                  is fast and blurred",
             ),
+            "series" if matches!(data.shape, Shape::Series { length: LONG_SERIES.., .. }) => Some(
+                "these series are long, so layers that take all steps at once were chosen: recurrent ones would take a thousand times                  as many turns",
+            ),
             "dense" if are_photographs(data) => Some(
                 "these are photographs in colour, which the preset photo learns better than dense: resize them to sides that 8 \
                  divides, with `data.image_size = \"64x64\"` for instance, and it is chosen",
@@ -94,7 +106,7 @@ impl Config {
 
     /// Sizes that depend on the data. The preset `table` gets wide layers, as many latent dimensions as columns up to a dozen, small
     /// batches for small tables, about 5,000 steps, and a beta that rises in the first of them. The other presets get more epochs where
-    /// theirs would be fewer than 1,500 steps.
+    /// theirs would be fewer than 1,500 steps, and `series` dense layers for series of 1,000 steps or more.
     pub fn suited_sizes(preset: &str, data: &Dataset) -> Table {
         let rows = data.train.rows;
         if rows == 0 {
@@ -107,7 +119,13 @@ impl Config {
             let least = epochs_for(MIN_STEPS, train.batch.min(rows)).min(MAX_EPOCHS);
             let epochs = Value::Integer(train.epochs.max(least) as i64);
             let train = Table::from_iter([("epochs".to_string(), epochs)]);
-            return Table::from_iter([("train".to_string(), Value::Table(train))]);
+            let mut sizes = Table::from_iter([("train".to_string(), Value::Table(train))]);
+            if let (Shape::Series { length: LONG_SERIES.., .. }, "series") = (data.shape, preset) {
+                let dense = || Value::Array(vec![format!("dense {LONG_WIDTH}").into()]);
+                let model = ["encoder", "decoder"].map(|key| (key.to_string(), dense()));
+                sizes.insert("model".into(), Value::Table(model.into_iter().collect()));
+            }
+            return sizes;
         }
         let columns = data.columns.as_ref().map_or(data.shape.len(), Columns::len);
         let batch = if rows < 2000 { 32 } else { 128 }.min(rows);
@@ -132,15 +150,23 @@ impl Config {
 mod tests {
     use super::*;
     use crate::model::Likelihood;
-    use wgvae_data::InMemory;
+    use wgvae_data::{InMemory, Options};
 
     #[test]
     fn every_kind_of_data_has_a_configuration_that_takes_it() {
-        for (source, latent) in [("strokes:count=50", 20), ("points:count=60", 2), ("sprites:count=30", 20)] {
-            let data = Dataset::load(source).unwrap();
+        let (characters, words) = (TextUnit::Characters, TextUnit::Words);
+        for (source, tokens, preset, latent) in [
+            ("strokes:count=50", characters, "dense", 20),
+            ("points:count=60", characters, "points", 2),
+            ("sprites:count=30", characters, "dense", 20),
+            ("expressions:grammar,count=50", characters, "text", 32),
+            ("expressions:grammar,count=50", words, "words", 32),
+            ("waves:count=30", characters, "series", 16),
+        ] {
+            let data = Dataset::load(Options { tokens, ..source.into() }).unwrap();
             let config = Config::for_data(&data).unwrap();
             config.check_data(&data).unwrap();
-            assert_eq!(config.model.latent, latent, "{source}");
+            assert_eq!((Config::suited_preset(&data), config.model.latent), (preset, latent), "{source}");
         }
     }
 

@@ -128,8 +128,9 @@ fn has_levels(config: &Config, data: &Dataset) -> Result<(), ConfigError> {
         return Ok(());
     }
     let unlimited = format!("needs levels in [0, 1], but the values of {} are not limited to that range", data.name);
-    // Where pixels are missing, levels are numbers.
-    if config.model.likelihood == Likelihood::Bernoulli && !(data.missing && data.is_levels()) {
+    // Where pixels are missing, levels are numbers; those of series always are.
+    let may_be_levels = data.missing || data.series.is_some();
+    if config.model.likelihood == Likelihood::Bernoulli && !(may_be_levels && data.is_levels()) {
         let suits = |likelihood: &Likelihood| match likelihood {
             Likelihood::Bernoulli | Likelihood::Logistic => false,
             _ => data.columns.is_some() || !likelihood.is_of_columns() && !likelihood.is_of_counts(),

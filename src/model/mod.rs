@@ -9,7 +9,6 @@ mod network;
 mod objective;
 mod prior;
 mod regulariser;
-#[doc(hidden)]
 pub mod sequence;
 mod spec;
 pub mod stack;

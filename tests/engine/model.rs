@@ -321,6 +321,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         columns: None,
         vocabulary: None,
         series: None,
+        sound: None,
         missing: false,
         shape: Shape::Image { height: 1, width: WIDTH, channels: 1 },
         train: split(train, 1.3),

@@ -53,8 +53,9 @@ fn every_preset_learns() {
         // A loss without its KL is not to be compared with one that has it.
         (config.model.beta_warmup_epochs, config.model.kl_at_most) = (0.0, None);
         // Texts have a dispatch of a wide layer for each of their tokens.
-        let is_of_sequences = ["text", "series"].contains(name);
-        if *name == "text" {
+        let is_of_texts = ["text", "words"].contains(name);
+        let is_of_sequences = is_of_texts || *name == "series";
+        if is_of_texts {
             config.train.batch = 16;
         }
         // Convolutions of whole images take most of a second a step on a software adapter.

@@ -27,6 +27,7 @@ pub fn rows_with(options: &Options, like: &Description, progress: ReadProgress<'
         like: like.columns.as_ref(),
         texts: texts_of(like),
         series: series_of(like),
+        sound: like.sound.map(|sound| (sound, like.shape)),
         is_own: false,
     };
     let raw = source::read(&request)?;
@@ -46,6 +47,7 @@ pub fn table_rows(table: &Table, label: Option<&str>, like: &Description) -> Res
         like: like.columns.as_ref(),
         texts: texts_of(like),
         series: series_of(like),
+        sound: like.sound.map(|sound| (sound, like.shape)),
         is_own: false,
     };
     if let Some(reason) = table.refusal() {
@@ -82,7 +84,7 @@ fn wanted(options: &Options, like: &Description) -> Options {
     let mut wanted = options.clone();
     match (like.shape, &like.columns) {
         (Shape::Series { .. }, _) => {
-            wanted.max_length = None;
+            (wanted.max_length, wanted.steps_per_beat) = (None, None);
             if wanted.format.is_auto() {
                 wanted.format = RowFormat::Series;
             }
@@ -93,6 +95,7 @@ fn wanted(options: &Options, like: &Description) -> Options {
             }
             wanted.image_size = Some(ImageSize { height, width });
             wanted.channels = Some(if channels == 1 { Channels::Grey } else { Channels::Rgb });
+            (wanted.sample_rate, wanted.mel_bands, wanted.seconds) = (None, None, None);
         }
         (Shape::Table(_), Some(columns)) if !columns.are_unnamed() => {
             wanted.columns = columns.of_table().into_iter().map(|column| column.name.to_string()).collect();
@@ -121,7 +124,7 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
     if !like.has_missing() && like.columns.is_none() && like.series.is_none() {
         raw.note_dropped(options)?;
     }
-    let Raw { shape, classes, columns, rows, test, mut notes, .. } = raw;
+    let Raw { shape, classes, columns, sound, rows, test, mut notes, .. } = raw;
     let mut split = test.unwrap_or(rows);
     let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };
     // Plain rows of numbers become images or points if their width matches.
@@ -140,8 +143,9 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
         }
         (_, Shape::Image { .. }) => false,
     };
-    if !fits {
-        return Err(mismatch(shape.to_string()));
+    let has = || sound.map_or_else(|| shape.to_string(), |sound| sound.described(shape));
+    if !fits || sound.is_some() && like.sound.is_none() {
+        return Err(mismatch(has()));
     }
     if let Some(known) = &like.columns {
         let are_places = columns.as_ref().map_or_else(|| vec![false; known.len()], RawColumns::are_places);
@@ -181,6 +185,7 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
 fn takes(like: &Description) -> String {
     let levels = if like.bytes { " with levels in [0, 1]" } else { "" };
     match &like.columns {
+        None if like.sound.is_some() => like.sound.map_or_else(String::new, |sound| sound.described(like.shape)),
         // Columns as a file has them: a word is one column.
         Some(columns) => Shape::Table(columns.of_table().len()).to_string(),
         None => format!("{}{levels}", like.shape),

@@ -85,6 +85,12 @@ impl<'a> Content<'a> {
         Self { stream: Box::new(stream), left: Left::AtMost(unpacked_limit(packed)) }
     }
 
+    /// All that is left, as a stream.
+    pub fn stream(self) -> impl Read + 'a {
+        let (Left::Known(left) | Left::AtMost(left)) = self.left;
+        self.stream.take(left)
+    }
+
     /// The next bytes; fewer at the end.
     pub fn next(&mut self, count: usize) -> Result<Vec<u8>, String> {
         let (Left::Known(left) | Left::AtMost(left)) = &mut self.left;
@@ -127,7 +133,8 @@ fn damaged(error: std::io::Error) -> String {
     format!("the packed stream is damaged or cut short ({})", on_one_line(error))
 }
 
-fn is_gzip(path: &Path) -> Result<bool, DataError> {
+/// Whether a file is a gzip stream.
+pub fn is_gzip(path: &Path) -> Result<bool, DataError> {
     let mut start = Vec::new();
     let (file, _) = open(path)?;
     file.take(GZIP.len() as u64).read_to_end(&mut start).map_err(DataError::read(path))?;

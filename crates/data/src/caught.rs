@@ -1,4 +1,5 @@
-//! Panics of the Parquet reader, given a damaged file, as errors. The engine has the same for drivers; neither package knows the other.
+//! Panics of the readers of Parquet and MIDI, given a damaged file, as errors. The engine has the same for drivers; neither package knows
+//! the other.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,6 @@ thread_local! {
 }
 
 /// Runs code that may panic; none if it did.
-#[cfg_attr(not(feature = "parquet"), expect(dead_code))]
 pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     let before = ARE_ERRORS.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(run));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Columns, DataError, Examples, Fingerprints, Options, Series, Values, Vocabulary, description};
+use super::{Columns, DataError, Examples, Fingerprints, Options, Series, Sound, Values, Vocabulary, description};
 use crate::is_missing;
 
 /// The shape of one example.
@@ -96,6 +96,8 @@ pub struct Dataset {
     pub vocabulary: Option<Vocabulary>,
     /// The channels of series.
     pub series: Option<Series>,
+    /// How rows stand for sounds or music.
+    pub sound: Option<Sound>,
     /// Whether pixels of images may be missing: [`MISSING`](crate::MISSING).
     pub missing: bool,
     /// The training rows.
@@ -165,6 +167,7 @@ impl Dataset {
             columns: self.columns.clone(),
             vocabulary: self.vocabulary.clone(),
             series: self.series.clone(),
+            sound: self.sound,
             missing: self.missing,
             trained: Fingerprints::of(&self.train),
         }
@@ -191,6 +194,9 @@ pub struct Description {
     /// The channels of series, with their means and deviations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<Series>,
+    /// How rows stand for sounds or music.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<Sound>,
     /// Whether pixels of images may be missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,

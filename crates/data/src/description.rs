@@ -6,7 +6,7 @@ use super::columns::MAX_WORDS;
 use super::options::LONGEST;
 use super::series::{LONGEST_SERIES, MOST_CHANNELS};
 use super::text::LONGEST_TEXT;
-use super::{Column, Columns, Description, Fingerprints, Series, Shape, ValueKind, Vocabulary};
+use super::{Column, Columns, Description, Fingerprints, Series, Shape, Sound, ValueKind, Vocabulary};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MAX_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -25,6 +25,8 @@ pub(super) struct Unchecked {
     #[serde(default)]
     series: Option<Series>,
     #[serde(default)]
+    sound: Option<Sound>,
+    #[serde(default)]
     missing: bool,
     trained: Option<Fingerprints>,
 }
@@ -33,7 +35,7 @@ impl TryFrom<Unchecked> for Description {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, shape, bytes, classes, columns, vocabulary, series, missing, trained } = read;
+        let Unchecked { name, shape, bytes, classes, columns, vocabulary, series, sound, missing, trained } = read;
         let fits = match shape {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
@@ -60,6 +62,9 @@ impl TryFrom<Unchecked> for Description {
             let found = series.map_or(0, |series| series.channels.len());
             return Err(format!("it describes {shape}, and {found} channels, which do not belong together"));
         }
+        if sound.is_some_and(|sound| !sound.fits(shape)) {
+            return Err(format!("it describes {shape} as sounds or music, which they cannot be"));
+        }
         let is_sequence = matches!(shape, Shape::Text { .. } | Shape::Series { .. });
         if is_sequence && columns.is_some() {
             return Err(format!("it describes {shape} as columns of a table, which they are not"));
@@ -73,7 +78,7 @@ impl TryFrom<Unchecked> for Description {
                 "it describes {shape} of which some pixels are missing, which only images of floats can be"
             ));
         }
-        Ok(Self { name, shape, bytes, classes, columns, vocabulary, series, missing, trained })
+        Ok(Self { name, shape, bytes, classes, columns, vocabulary, series, sound, missing, trained })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files of a folder that are examples, images or texts: their order and their classes.
+//! The files of a folder that are examples, such as images or texts: their order and their classes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -31,7 +31,7 @@ pub struct FolderFiles {
     pub test: Vec<FolderFile>,
     /// Names of all classes, in order.
     pub classes: Vec<String>,
-    /// Images in formats that cannot be read, by their paths within the folder.
+    /// Files in formats that cannot be read, by their paths within the folder.
     pub unread: Vec<String>,
     pub notes: Vec<String>,
 }
@@ -42,6 +42,8 @@ pub enum FileType {
     #[default]
     Images,
     Texts,
+    Sounds,
+    Music,
 }
 
 impl FileType {
@@ -50,14 +52,44 @@ impl FileType {
         match self {
             FileType::Images => is_image_extension(extension),
             FileType::Texts => ["txt", "text"].contains(&extension),
+            FileType::Sounds => ["wav", "wave"].contains(&extension),
+            FileType::Music => ["mid", "midi"].contains(&extension),
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The name of several.
+    pub fn name(self) -> &'static str {
         match self {
             FileType::Images => "images",
             FileType::Texts => "texts",
+            FileType::Sounds => "WAV files",
+            FileType::Music => "MIDI files",
         }
+    }
+
+    /// The name of one.
+    pub fn one(self) -> &'static str {
+        match self {
+            FileType::Images => "image",
+            FileType::Texts => "text",
+            FileType::Sounds => "WAV file",
+            FileType::Music => "MIDI file",
+        }
+    }
+
+    /// Formats that cannot be read, by the extensions of their files.
+    fn unread(self) -> &'static [(&'static str, &'static [&'static str])] {
+        match self {
+            FileType::Images | FileType::Texts => &UNREAD,
+            FileType::Sounds => &UNREAD_SOUNDS,
+            FileType::Music => &[],
+        }
+    }
+
+    /// The format that cannot be read of a file with this extension.
+    fn unread_format(self, extension: &str) -> Option<&'static str> {
+        let extension = extension.to_lowercase();
+        self.unread().iter().find(|(_, known)| known.contains(&extension.as_str())).map(|(format, _)| *format)
     }
 }
 
@@ -78,20 +110,33 @@ const UNREAD: [(&str, &[&str]); 8] = [
     ("SVG", &["svg"]),
 ];
 
-/// The format of an image that cannot be read, by the extension of its file.
-pub fn unread_format(extension: &str) -> Option<&'static str> {
-    let extension = extension.to_lowercase();
-    UNREAD.into_iter().find(|(_, known)| known.contains(&extension.as_str())).map(|(format, _)| format)
+/// Formats of sounds that cannot be read, by the extensions of their files.
+const UNREAD_SOUNDS: [(&str, &[&str]); 6] = [
+    ("MP3", &["mp3"]),
+    ("FLAC", &["flac"]),
+    ("Ogg", &["ogg", "oga", "opus"]),
+    ("AAC", &["m4a", "aac"]),
+    ("AIFF", &["aif", "aiff", "aifc"]),
+    ("WMA", &["wma"]),
+];
+
+/// What to say of a file that is an image or a sound, but cannot be read; none of another file.
+pub fn unreadable(extension: &str) -> Option<String> {
+    let sentence = |of: FileType, make: &str| {
+        let format = of.unread_format(extension)?;
+        Some(format!("{format} cannot be read: make a {make} file of it"))
+    };
+    sentence(FileType::Images, "PNG or JPEG").or_else(|| sentence(FileType::Sounds, "WAV"))
 }
 
-/// What to say of files that are images, but cannot be read.
-pub fn about_unread(names: &[String]) -> String {
-    let extension = |name: &String| name.rsplit_once('.').and_then(|(_, extension)| unread_format(extension));
+/// What to say of files that are images or sounds, but cannot be read.
+pub fn about_unread(names: &[String], of: FileType) -> String {
+    let extension = |name: &String| name.rsplit_once('.').and_then(|(_, extension)| of.unread_format(extension));
     let mut formats: Vec<&str> = names.iter().filter_map(extension).collect();
     formats.sort_unstable();
     formats.dedup();
-    let formats = formats.join(" and ");
-    format!("{formats} cannot be read: make PNG or JPEG files of {}", list(names))
+    let (formats, make) = (formats.join(" and "), if of == FileType::Sounds { "WAV" } else { "PNG or JPEG" });
+    format!("{formats} cannot be read: make {make} files of {}", list(names))
 }
 
 impl FolderFiles {
@@ -130,7 +175,7 @@ impl FolderFiles {
             files.train = files.part(folder, "", of)?;
         }
         if files.train.is_empty() {
-            return Err(nothing_in(folder, &top, &files.unread));
+            return Err(nothing_in(folder, &top, &files.unread, of));
         }
         let classes: HashSet<&String> =
             files.train.iter().chain(&files.test).filter_map(|f| f.class.as_ref()).collect();
@@ -151,7 +196,7 @@ impl FolderFiles {
         }
         let Search { files, links, unread, .. } = search;
         self.unread.extend(unread);
-        self.unread.extend(entries.unread(prefix));
+        self.unread.extend(entries.unread(prefix, of));
         let files = once(files, &links);
         let loose: Vec<&Entry> = entries.of_type(of).collect();
         if files.is_empty() {
@@ -220,7 +265,7 @@ impl Search {
         depth: usize,
     ) -> Result<(), DataError> {
         let entries = Entries::read(&folder.path)?;
-        self.unread.extend(entries.unread(prefix));
+        self.unread.extend(entries.unread(prefix, self.of));
         for entry in entries.of_type(self.of) {
             self.files.push(FolderFile {
                 path: entry.path.clone(),
@@ -251,9 +296,9 @@ fn once(files: Vec<FolderFile>, links: &[bool]) -> Vec<FolderFile> {
     files.into_iter().zip(links).filter(is_first).map(|(file, _)| file).collect()
 }
 
-fn nothing_in(folder: &Path, entries: &Entries, unread: &[String]) -> DataError {
+fn nothing_in(folder: &Path, entries: &Entries, unread: &[String], of: FileType) -> DataError {
     if !unread.is_empty() {
-        return DataError::unusable(folder.display(), about_unread(unread));
+        return DataError::unusable(folder.display(), about_unread(unread, of));
     }
     let start = if entries.files.is_empty() && entries.folders.is_empty() { "it is empty: " } else { "" };
     let readable = |e: &&Entry| ["csv", "tsv", "npy", "npz"].contains(&e.extension().as_str());
@@ -264,8 +309,8 @@ fn nothing_in(folder: &Path, entries: &Entries, unread: &[String]) -> DataError 
     DataError::unusable(
         folder.display(),
         format!(
-            "{start}the folder has no train-images-idx3-ubyte, plain or with .gz, and no images (PNG, JPEG, BMP, GIF, WebP) or \
-             texts (.txt){hint}"
+            "{start}the folder has no train-images-idx3-ubyte, plain or with .gz, and no images (PNG, JPEG, BMP, GIF, WebP), \
+             texts (.txt), sounds (.wav) or music (.mid){hint}"
         ),
     )
 }
@@ -314,9 +359,9 @@ impl Entries {
         self.files.iter().filter(move |entry| of.has(&entry.extension()))
     }
 
-    /// Paths of images in formats that cannot be read.
-    fn unread(&self, prefix: &str) -> impl Iterator<Item = String> {
-        let unread = self.files.iter().filter(|entry| unread_format(&entry.extension()).is_some());
+    /// Paths of files in formats that cannot be read.
+    fn unread(&self, prefix: &str, of: FileType) -> impl Iterator<Item = String> {
+        let unread = self.files.iter().filter(move |entry| of.unread_format(&entry.extension()).is_some());
         unread.map(move |entry| format!("{prefix}{}", entry.name))
     }
 }
@@ -378,7 +423,7 @@ mod tests {
         assert_eq!(origins(&files.train), ["1.png"]);
         assert_eq!(files.unread, ["IMG_2.HEIC", "scan.tif"]);
         let said = "HEIC and TIFF cannot be read: make PNG or JPEG files of IMG_2.HEIC, scan.tif";
-        assert_eq!(about_unread(&files.unread), said);
+        assert_eq!(about_unread(&files.unread, FileType::Images), said);
         // In folders of classes too, each once, with and without training and test images.
         let files =
             FolderFiles::find(folder_of(&["a/1.png", "a/2.heic", "b/1.jpg", "b/x/3.tiff"]).path(), FileType::Images)

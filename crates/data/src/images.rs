@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::error::list;
-use super::folder::{self, FolderFile, FolderFiles};
+use super::folder::{self, FileType, FolderFile, FolderFiles};
 use super::options::LONGEST;
 use super::picture::{self, PictureHeader};
+use super::problems::Problems;
 use super::raw::{Raw, Request};
 use super::resize::{ImageSides, fitted, zeros};
 use super::{Channels, DataError, Examples, ImageSize, Options, Origins, Shape, Values};
@@ -21,7 +21,7 @@ pub(super) fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> 
     let FolderFiles { train, test, classes, unread, mut notes } = files;
     if !unread.is_empty() {
         let count = unread.len();
-        let about = folder::about_unread(&unread);
+        let about = folder::about_unread(&unread, FileType::Images);
         if options.strict {
             return Err(DataError::unusable(source.display(), about));
         }
@@ -29,7 +29,7 @@ pub(super) fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> 
     }
     let trained = train.len();
     let all: Vec<FolderFile> = train.into_iter().chain(test).collect();
-    let mut problems = Problems { source, options, found: Vec::new(), all: all.len() };
+    let mut problems = Problems::of(source, options, FileType::Images, all.len());
     let looks: Vec<Result<PictureHeader, String>> = all.par_iter().map(|file| picture::header(&file.path)).collect();
     let mut headers = Vec::with_capacity(all.len());
     let mut kept = Vec::with_capacity(all.len());
@@ -92,37 +92,6 @@ pub(super) fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> 
     notes.extend(problems.note());
     let shape = Shape::Image { height, width, channels };
     Ok(Raw { classes, test: own_test, notes, ..Raw::of("", shape, split) })
-}
-
-/// Files that could not be read.
-struct Problems<'a> {
-    source: &'a Path,
-    options: &'a Options,
-    /// Their names, and why.
-    found: Vec<(String, String)>,
-    all: usize,
-}
-
-impl Problems<'_> {
-    /// Adds an unreadable file: an error with `strict`, or if no file could be read.
-    fn add(&mut self, file: FolderFile, reason: String) -> Result<(), DataError> {
-        self.found.push((file.origin, reason.clone()));
-        if self.options.strict || self.all == 1 {
-            return Err(DataError::Format { path: file.path, kind: "image", reason });
-        }
-        if self.found.len() == self.all {
-            let (origin, reason) = &self.found[0];
-            let reason = format!("none of its {} images can be read; {origin} is not an image: {reason}", self.all);
-            return Err(DataError::unusable(self.source.display(), reason));
-        }
-        Ok(())
-    }
-
-    fn note(&self) -> Option<String> {
-        let names: Vec<String> = self.found.iter().map(|(name, _)| name.clone()).collect();
-        let (skipped, all) = (names.len(), self.all);
-        (skipped > 0).then(|| format!("{skipped} of {all} files could not be read and were skipped: {}", list(&names)))
-    }
 }
 
 /// The longest side of images that are learned from as large as they are.

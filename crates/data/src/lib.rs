@@ -1,4 +1,4 @@
-//! Reads images, tables, arrays, texts and time series into a [`Dataset`], and writes results in the form of the data.
+//! Reads images, tables, arrays, texts, time series and sounds into a [`Dataset`], and writes results in the form of the data.
 //!
 //! ```
 //! use wgvae_data::{InMemory, Table};
@@ -20,6 +20,7 @@
 //! | [`Examples`] | rows as a model takes them, with labels and origins |
 //! | [`Vocabulary`] | the tokens of texts: text to numbers, and back |
 //! | [`Series`] | the channels of time series, and their scales |
+//! | [`Sound`] | how rows stand for sounds or music |
 //!
 //! A source yields all its rows with their labels and origins. One pipeline chooses rows, splits and standardises them, or
 //! brings them to the form that a trained model takes. The package does not depend on the GPU.
@@ -53,12 +54,14 @@ mod numbers;
 mod options;
 mod picture;
 mod points;
+mod problems;
 #[doc(hidden)]
 pub mod quote;
 mod raw;
 mod resize;
 mod series;
 mod skipped;
+mod sound;
 mod source;
 mod spec;
 mod sprites;
@@ -95,6 +98,7 @@ pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options, RowFormat};
 pub use raw::ReadProgress;
 pub use series::{Channel, Series};
+pub use sound::{MEL_BANDS, SAMPLE_RATES, SECONDS, STEPS_PER_BEAT, Sound};
 #[doc(hidden)]
 pub use source::is_of_folder;
 #[doc(hidden)]

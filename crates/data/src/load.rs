@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::error::list;
 use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::series::{self, Series};
+use super::sound;
 use super::source;
 use super::text::{LONGEST_TEXT, MOST_TOKENS};
 use super::{
@@ -53,6 +54,7 @@ impl Dataset {
             like: known,
             texts: None,
             series: None,
+            sound: None,
             is_own: true,
         })?;
         check_flags(&raw, &options)?;
@@ -69,7 +71,7 @@ impl Dataset {
 
     /// Chooses, splits, limits, standardises and balances rows.
     pub(super) fn split(raw: Raw, options: &Options, known: Option<&Columns>) -> Result<Self, DataError> {
-        let Raw { name, mut shape, classes, columns, text, series, rows: mut train, test, mut notes } = raw;
+        let Raw { name, mut shape, classes, columns, text, series, sound, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
             None => {
@@ -109,7 +111,10 @@ impl Dataset {
             *tokens = vocabulary.len();
         }
         let series = series.map(|raw| {
-            let series = Series::measure(raw, &train, &test, &mut notes);
+            // Nobody needs to be told which keys of a piano are never used.
+            let mut unsaid = Vec::new();
+            let said = if sound.is_some() { &mut unsaid } else { &mut notes };
+            let series = Series::measure(raw, &train, &test, said);
             series.encode(&mut train);
             series.encode(&mut test);
             series
@@ -129,6 +134,7 @@ impl Dataset {
             columns,
             vocabulary,
             series,
+            sound,
             missing,
             train,
             test,
@@ -160,6 +166,7 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
             return Err(DataError::Option { option, reason: format!("must be a number of {of} from 1 to {most}") });
         }
     }
+    sound::check_numbers(options)?;
     if options.limit == Some(0) {
         return Err(DataError::Option { option: "limit", reason: "must be a number of rows above 0".into() });
     }
@@ -170,6 +177,9 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
+    if let Some(what) = sound::misplaced(options, raw.sound) {
+        return refused(what);
+    }
     check_text_flags(raw, options)?;
     // Series of a table take some of its columns.
     let is_long = raw.series.as_ref().is_some_and(|series| series.columns.is_some());
@@ -302,6 +312,11 @@ fn test_rows(options: &Options, rows: usize) -> Result<usize, DataError> {
         return Err(DataError::unusable(&options.source, reason));
     }
     Ok(((rows as f64 * options.test_share).round() as usize).clamp(1, rows - 1))
+}
+
+/// Marks those of some recordings that are held out for testing, each with all its rows.
+pub(super) fn held_out(options: &Options, recordings: usize) -> Result<Vec<bool>, DataError> {
+    Ok(drawn(options.seed, SPLIT, recordings, test_rows(options, recordings)?))
 }
 
 /// Marks `count` of `rows` rows at random by a partial Fisher-Yates shuffle.
@@ -437,61 +452,4 @@ fn encode(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_drawn_by_seed_and_exactly_as_many() {
-        let marked = drawn(3, SPLIT, 1000, 100);
-        assert_eq!(marked.iter().filter(|m| **m).count(), 100);
-        assert_eq!(marked, drawn(3, SPLIT, 1000, 100));
-        assert_ne!(marked, drawn(4, SPLIT, 1000, 100));
-        assert_ne!(marked, drawn(3, LIMIT, 1000, 100));
-        assert!(marked[..500].iter().filter(|m| **m).count() > 30);
-    }
-
-    #[test]
-    fn balanced_classes_have_as_many_rows_and_no_row_is_lost() {
-        let mut options = Options::from("strokes:count=300");
-        let plain = Dataset::load(options.clone()).unwrap();
-        options.balance = true;
-        let data = Dataset::load(options).unwrap();
-        let labels = data.train.labels.as_ref().unwrap();
-        let of = |class: u32| labels.iter().filter(|l| **l == class).count();
-        let most = (0..10).map(of).max().unwrap();
-        assert!((0..10).all(|class| of(class) == most));
-        assert_eq!(labels[..300], plain.train.labels.unwrap()[..]);
-        assert_eq!((data.train.rows, data.train.numbers(0..data.train.rows, 784).len()), (10 * most, 7840 * most));
-        assert_eq!(data.test, plain.test);
-    }
-
-    #[test]
-    fn classes_and_limits_choose_rows() {
-        let of = |change: &dyn Fn(&mut Options)| {
-            let mut options = Options::from("strokes:count=500");
-            change(&mut options);
-            Dataset::load(options)
-        };
-        let data = of(&|o| o.keep_label = vec!["3".into(), "7".into()]).unwrap();
-        assert!(data.train.labels.unwrap().iter().all(|l| [3, 7].contains(l)));
-        assert_eq!(data.classes.len(), 10);
-        let data = of(&|o| o.drop_label = vec!["3".into()]).unwrap();
-        assert!(!data.test.labels.unwrap().contains(&3));
-        let data = of(&|o| o.limit = Some(40)).unwrap();
-        assert_eq!((data.train.rows, data.test.rows), (40, 100));
-        for (change, reason) in [
-            (&(|o: &mut Options| o.keep_label = vec!["x".into()]) as &dyn Fn(&mut Options), "there is no class `x`"),
-            (&|o| o.limit = Some(0), "limit must be a number of rows above 0"),
-            (&|o| o.test_share = 1.0, "test_share must be a share of the rows"),
-            (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
-            (
-                &|o| o.label = Some("a".into()),
-                "`data.kinds`, `data.missing_words` and `data.rare` apply only to tables",
-            ),
-            (&|o| o.missing = Missing::Drop, "`data.missing` applies only to tables and to images of floats"),
-        ] {
-            let error = of(change).unwrap_err().to_string();
-            assert!(error.contains(reason), "{error}");
-        }
-    }
-}
+mod tests;

@@ -127,6 +127,7 @@ impl InMemory {
                     like,
                     texts: None,
                     series: None,
+                    sound: None,
                     is_own: true,
                 };
                 let raw = table::in_memory(&options.source, &table, &request)?;

@@ -15,6 +15,9 @@ pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), Data
         FileKind::Table { .. } | FileKind::Text => return of_table(path, prefixes),
         FileKind::Json => return Err(DataError::unusable(path.display(), "it holds JSON lines, not numbers")),
         FileKind::Series => return Err(DataError::unusable(path.display(), "it holds series, not rows of numbers")),
+        FileKind::Wav | FileKind::Midi => {
+            return Err(DataError::unusable(path.display(), "it holds sounds or music, not rows of numbers"));
+        }
         FileKind::Idx => idx::read(path)?,
         FileKind::Npy => npy::read(path)?,
         FileKind::Npz => npz::numbers(path)?,

@@ -126,6 +126,14 @@ pub struct Options {
     pub vocabulary: Option<usize>,
     /// The most tokens of a text, by default 256 characters or bytes, or 64 words; the most steps of a series, by default any.
     pub max_length: Option<usize>,
+    /// Samples a second that sounds are brought to; by default the rate of most, and at most 16,000, or 8000 for series of samples.
+    pub sample_rate: Option<u32>,
+    /// Bands of a log-mel picture of a sound; by default 64.
+    pub mel_bands: Option<usize>,
+    /// How long a row of a sound is; by default as long as the longest, and at most 4 seconds.
+    pub seconds: Option<f64>,
+    /// Steps of a beat in piano rolls of MIDI files; by default 4. A row has `max_length` steps, by default 64.
+    pub steps_per_beat: Option<usize>,
     /// The column of a table that holds the class.
     pub label: Option<String>,
     /// The columns of a table to learn from; if empty, all but the label.
@@ -176,6 +184,10 @@ impl Default for Options {
             tokens: TextUnit::Characters,
             vocabulary: None,
             max_length: None,
+            sample_rate: None,
+            mel_bands: None,
+            seconds: None,
+            steps_per_beat: None,
             label: None,
             columns: Vec::new(),
             drop_columns: Vec::new(),

@@ -3,7 +3,7 @@
 use super::dialect::Dialect;
 use super::series::RawSeries;
 use super::text::{KnownTexts, RawTokens};
-use super::{Column, Columns, DataError, Examples, NamedKind, Options, Series, Shape, ValueKind, Values};
+use super::{Column, Columns, DataError, Examples, NamedKind, Options, Series, Shape, Sound, ValueKind, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
 pub(super) const MAX_COLUMNS: usize = 1 << 16;
@@ -23,6 +23,8 @@ pub(super) struct Request<'a> {
     pub texts: Option<KnownTexts<'a>>,
     /// The channels of the model that the rows are for.
     pub series: Option<KnownSeries<'a>>,
+    /// The sounds of the model that the rows are for, and the shape of a row.
+    pub sound: Option<(Sound, Shape)>,
     /// Whether they are the rows that it was trained on.
     pub is_own: bool,
 }
@@ -92,6 +94,8 @@ pub(super) struct Raw {
     pub text: Option<RawTokens>,
     /// The channels of series; a value is NaN where one is missing, and behind the last step of a row.
     pub series: Option<RawSeries>,
+    /// How rows stand for sounds.
+    pub sound: Option<Sound>,
     /// The training rows, or all rows where the source has no test rows of its own.
     pub rows: Examples,
     pub test: Option<Examples>,
@@ -159,6 +163,7 @@ impl Raw {
             columns: None,
             text: None,
             series: None,
+            sound: None,
             rows,
             test: None,
             notes: Vec::new(),

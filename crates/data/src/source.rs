@@ -6,8 +6,8 @@ use super::bytes;
 use super::folder::{FileType, FolderFiles};
 use super::raw::{Raw, Request};
 use super::{
-    DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, series, sprites, strokes, table, text,
-    waves,
+    DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, series, sound, sprites, strokes, table,
+    text, waves,
 };
 
 /// Reads or generates a source.
@@ -49,12 +49,23 @@ fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     if sets.is_there() {
         return sets.read();
     }
-    match find(FileType::Images) {
-        Ok(images) => images::read(path, images, request),
+    let images = find(FileType::Images);
+    let count = |files: &Result<FolderFiles, DataError>| files.as_ref().map_or(0, |files| files.train.len());
+    let (sounds, music) = (find(FileType::Sounds), find(FileType::Music));
+    // A picture or two beside many sounds shows what they are about.
+    let most = count(&images).max(count(&sounds)).max(count(&music));
+    match (images, sounds, music) {
+        (Ok(images), ..) if images.train.len() == most => images::read(path, images, request),
+        (_, Ok(sounds), _) if sounds.train.len() == most => sound::wav(path, sounds, request),
+        (.., Ok(music)) => sound::midi(path, music, request),
         // One file of text beside others is rather a note on them.
-        Err(error) => match find(FileType::Texts) {
+        (images, sounds, Err(error)) => match find(FileType::Texts) {
             Ok(texts) if texts.unread.is_empty() && texts.train.len() > 1 => text::files(path, texts, request),
-            _ => Err(error),
+            // Images or sounds may be there that cannot be read.
+            _ => {
+                let others = [images.err(), sounds.err()].into_iter().flatten();
+                Err(others.into_iter().find(|other| other.to_string() != error.to_string()).unwrap_or(error))
+            }
         },
     }
 }
@@ -75,6 +86,10 @@ pub(super) enum FileKind {
     Json,
     /// Series of the UCR/UEA archive.
     Series,
+    /// Sounds.
+    Wav,
+    /// Music.
+    Midi,
 }
 
 impl FileKind {
@@ -88,8 +103,7 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
     let head = bytes::head(path)?;
     let is_readable = image::guess_format(&head).is_ok_and(|format| format.reading_enabled());
-    if let Some(format) = folder::unread_format(&extension).filter(|_| !is_readable) {
-        let reason = format!("{format} cannot be read: make a PNG or JPEG file of it");
+    if let Some(reason) = folder::unreadable(&extension).filter(|_| !is_readable) {
         return Err(DataError::unusable(path.display(), reason));
     }
     match kind(path, &head) {
@@ -97,6 +111,8 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
         FileKind::Npy => npy::file(path, request.options.format),
         FileKind::Npz => npz::file(path, request.options.format),
         FileKind::Series => series::ts(path, request),
+        FileKind::Wav => sound::wav(path, FolderFiles::one(path), request),
+        FileKind::Midi => sound::midi(path, FolderFiles::one(path), request),
         FileKind::Image => images::read(path, FolderFiles::one(path), request),
         FileKind::Json => text::json(path, request),
         kind @ (FileKind::Table { .. } | FileKind::Text) => match rows_of_text(path, &kind, request)? {
@@ -179,6 +195,12 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
     if head.starts_with(&bytes::PARQUET) {
         return FileKind::Table { is_known: true };
     }
+    if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {
+        return FileKind::Wav;
+    }
+    if head.starts_with(b"MThd") {
+        return FileKind::Midi;
+    }
     if head.starts_with(b"PK\x03\x04") {
         return FileKind::Npz;
     }
@@ -190,6 +212,8 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
         "txt" | "text" => return FileKind::Text,
         "jsonl" | "ndjson" => return FileKind::Json,
         "ts" => return FileKind::Series,
+        "wav" | "wave" => return FileKind::Wav,
+        "mid" | "midi" => return FileKind::Midi,
         _ => {}
     }
     if idx::is_magic(head) {
@@ -206,11 +230,12 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
     }
 }
 
-/// Whether a file would be read as a part of the folder that it is in: an image, or IDX.
+/// Whether a file would be read as a part of the folder that it is in: an image, a sound, music, or IDX.
 pub fn is_of_folder(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
-    folder::is_image_extension(&extension) || name.contains("ubyte") || name.contains("idx")
+    let is_sound = ["wav", "wave", "mid", "midi"].contains(&extension.to_lowercase().as_str());
+    folder::is_image_extension(&extension) || is_sound || name.contains("ubyte") || name.contains("idx")
 }
 
 /// A short name for a file or folder.

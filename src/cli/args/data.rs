@@ -25,8 +25,8 @@ where
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
     /// strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], waves, a folder of images,
-    /// texts or IDX files, an IDX, CSV, TSV, Parquet, text, JSON lines, NPY, NPZ or .ts file, or - for stdin (at most
-    /// 1 GiB)
+    /// texts, sounds, music or IDX files, an IDX, CSV, TSV, Parquet, text, JSON lines, NPY, NPZ, .ts, .wav or .mid file,
+    /// or - for stdin (at most 1 GiB)
     #[arg(value_name = "SPEC", required = true)]
     spec: Option<String>,
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::cli::stdin;
 pub struct ModelArgs {
     /// Start from a preset, e.g. conv or table
     ///
-    /// The presets are dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points and table [default: what suits the data]
+    /// The presets are dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, text, series, sound, music and table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Read settings from a TOML file

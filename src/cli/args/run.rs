@@ -271,7 +271,10 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
         (Some(_), Some(trained)) => trained.are_of(&data.train),
         (columns, _) => {
             let is_like = columns.is_some() == run.data.columns.is_some();
-            is_like && data.vocabulary == run.data.vocabulary && data.series == run.data.series
+            is_like
+                && data.vocabulary == run.data.vocabulary
+                && data.series == run.data.series
+                && data.sound == run.data.sound
         }
     };
     if data.shape != run.data.shape || !is_same {

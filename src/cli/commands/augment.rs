@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wgvae::apply::classes::{self, BalanceError};
 use wgvae::apply::{DecoderOutput, Run, RunError, TokenChoice, draws};
-use wgvae_data::{Rows, Shape, write};
+use wgvae_data::{Rows, Shape, Sound, write};
 
 use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
 use crate::cli::output::drawn::Drawn;
@@ -12,6 +12,7 @@ use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{
     FileFormat, Sheet, extension, is_folder, is_own_folder, levels, make_folder_of, write_labels_beside, write_rows,
 };
+use crate::cli::output::sounds;
 
 /// Formats of the new examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,13 +31,15 @@ enum Format {
     Npy,
     /// A NPZ file: the examples as x, their classes as y
     Npz,
+    /// WAV files of sounds, MIDI files of music: one file, or a folder with classes in subfolders
+    Sound,
 }
 
 impl Format {
     /// The format of a file; none for a folder.
     fn of_file(self) -> Option<FileFormat> {
         match self {
-            Format::Png | Format::Idx => None,
+            Format::Png | Format::Idx | Format::Sound => None,
             Format::Csv => Some(FileFormat::Csv),
             Format::Parquet => Some(FileFormat::Parquet),
             Format::Json => Some(FileFormat::Json),
@@ -131,6 +134,9 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
         let name = match format {
             Format::Png | Format::Idx if !is_image => return only_images(),
             Format::Png | Format::Idx => "augmented",
+            Format::Sound => {
+                return Ok((format, place_in(run, None, &format!("augmented.{}", sound_of(run)?.extension()))?));
+            }
             Format::Csv => "augmented.csv",
             Format::Parquet => "augmented.parquet",
             Format::Json => "augmented.json",
@@ -140,6 +146,13 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
         return Ok((format, place_in(run, None, name)?));
     };
     let to = place_in(run, Some(to), "")?;
+    let is_sound = run.data.sound.is_some_and(|sound| sounds::takes(sound, &to));
+    if args.format == Some(Format::Sound) || args.format.is_none() && is_sound {
+        return match is_sound {
+            true => Ok((Format::Sound, to)),
+            false => unfit(format!("name a folder, or end {} in .{}", to.display(), sound_of(run)?.extension())),
+        };
+    }
     let (named, is_folder) = (FileFormat::of(&to).filter(|_| !is_own_folder(&to)).map(Format::from), is_folder(&to));
     let shown = to.display();
     let format = match (args.format, named) {
@@ -175,6 +188,11 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
     }
 }
 
+/// The form of a run's sounds.
+fn sound_of(run: &Run) -> Result<Sound, RunError> {
+    run.data.sound.ok_or_else(|| RunError::Unfit(format!("this run is on {}, not on sounds or music", run.data.shape)))
+}
+
 /// The rows that the new examples are drawn around.
 fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
     let count = args.count.map(|count| count as usize);
@@ -196,6 +214,9 @@ fn own_format(run: &Run) -> Format {
     let names_idx = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("idx"));
     let holds_idx =
         || std::fs::read_dir(source).is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|e| names_idx(&e.path()))));
+    if run.data.sound.is_some() {
+        return Format::Sound;
+    }
     match (run.data.shape, extension(source).as_str()) {
         // An NPY file has no place for classes.
         (_, "npy" | "npz") if !run.data.classes.is_empty() => Format::Npz,
@@ -216,6 +237,10 @@ fn write_as(
     labels: Option<Vec<u32>>,
     to: PathBuf,
 ) -> anyhow::Result<Vec<PathBuf>> {
+    if let (Format::Sound, Some(sound)) = (format, run.data.sound) {
+        sounds::write_sounds(run, sound, &to, &with_labels(sheet, run, classes, labels.as_deref()))?;
+        return Ok(vec![to]);
+    }
     make_folder_of(&to)?;
     let file = match (format.of_file(), run.data.shape) {
         (Some(file), _) => file,

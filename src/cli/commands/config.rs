@@ -11,7 +11,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[("wgvae config --preset conv", "a file t
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The preset to start from: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table
+    /// The preset to start from: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, text, series, sound, music, table
     #[arg(long, value_name = "NAME", default_value = "dense")]
     preset: String,
 }

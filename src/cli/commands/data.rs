@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wgvae::report;
 use wgvae_data::{
-    Cell, DataError, Dataset, Examples, Form, Shape, ValueKind, Values, list, mean_and_deviation, shown, write,
+    Cell, DataError, Dataset, Examples, Form, Shape, Sound, ValueKind, Values, list, mean_and_deviation, shown, write,
 };
 use wgvae_engine::plan::is_missing;
 
@@ -61,6 +61,9 @@ enum Command {
 struct Report<'a> {
     name: &'a str,
     shape: Shape,
+    /// How rows stand for sounds or music.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sound: Option<Sound>,
     bytes: bool,
     train_rows: usize,
     test_rows: usize,
@@ -135,6 +138,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let report = Report {
         name: &data.name,
         shape: data.shape,
+        sound: data.sound,
         bytes: data.is_bytes(),
         train_rows: data.train.rows,
         test_rows: data.test.rows,
@@ -158,7 +162,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
-    writeln!(out, "data     {}: {} training and {} test {}", r.name, r.train_rows, r.test_rows, r.shape)?;
+    let what = r.sound.map_or_else(|| r.shape.to_string(), |sound| sound.described(r.shape));
+    writeln!(out, "data     {}: {} training and {} test {what}", r.name, r.train_rows, r.test_rows)?;
     let kind = match (r.bytes, r.columns.is_empty() && r.series.is_none()) {
         (true, _) => "levels of 8 bits, scaled",
         (false, true) => "numbers",
@@ -171,7 +176,10 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         texts.print(out)?;
     }
     if let Some(series) = &r.series {
-        series.print(out)?;
+        match r.sound {
+            Some(Sound::PianoRoll { .. }) => series.print_keys(out)?,
+            _ => series.print(out)?,
+        }
     }
     let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
         0 => Ok(()),

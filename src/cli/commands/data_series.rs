@@ -70,6 +70,15 @@ impl<'a> SeriesReport<'a> {
         })
     }
 
+    /// Prints which keys piano rolls have.
+    pub fn print_keys(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let used = || self.channels.iter().filter(|channel| channel.max > 0.0);
+        match (used().next(), used().next_back()) {
+            (Some(low), Some(high)) => writeln!(out, "keys     {} to {}", low.name, high.name),
+            _ => Ok(()),
+        }
+    }
+
     /// Prints it.
     pub fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         self.lengths.print(out)?;

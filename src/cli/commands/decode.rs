@@ -23,7 +23,8 @@ pub struct Args {
     /// The class of all rows, for a model that was trained with --condition class [default: the column `label` of the file]
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: decoded.png, .csv for rows of a table, .wav
+    /// or .mid for sounds]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Images per row of the picture

@@ -35,7 +35,8 @@ pub struct Args {
     /// How many steps, both ends included
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     steps: u64,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: interpolation.png, or .csv for tables]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: interpolation.png, .csv for tables, .wav or
+    /// .mid for sounds]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }

@@ -75,6 +75,8 @@ struct PlanReport<'a> {
     parameters: usize,
     flops_per_step: u64,
     bytes_per_step: u64,
+    /// All buffers of training, the training rows included.
+    memory_bytes: u64,
     ops: Vec<OpRow<'a>>,
 }
 
@@ -123,6 +125,7 @@ fn report<'a>(program: &'a Program, plan: &'a StepPlan, fuse: bool) -> PlanRepor
         parameters: program.params.count(),
         flops_per_step: totals.flops,
         bytes_per_step: totals.bytes,
+        memory_bytes: tensors.memory(),
         ops,
     }
 }
@@ -184,14 +187,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     writeln!(
         out,
-        "\n{} dispatches in {} stages for {} ops{}, {} parameters, {:.1} MFLOP and {:.1} MiB a step",
+        "\n{} dispatches in {} stages for {} ops{}, {} parameters, {:.1} MFLOP and {:.1} MiB a step, {:.0} MiB of memory",
         report.dispatches,
         report.stages,
         report.lowered_ops,
         if report.fuse { "" } else { " (not fused)" },
         report.parameters,
         report.flops_per_step as f64 / 1e6,
-        report.bytes_per_step as f64 / 1024.0 / 1024.0
+        report.bytes_per_step as f64 / 1024.0 / 1024.0,
+        report.memory_bytes as f64 / 1024.0 / 1024.0
     )?;
     Ok(())
 }

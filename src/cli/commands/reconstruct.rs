@@ -26,7 +26,8 @@ pub struct Args {
     /// How many rows to draw in the picture, from all over the rows [default: 50 images, 2000 points]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables and texts]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: reconstructions.png, .csv for tables and
+    /// texts, .wav or .mid for sounds]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }

@@ -69,7 +69,8 @@ pub struct Args {
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: restored.png, .csv for tables, .txt for texts]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: restored.png, .csv for tables, .txt for texts, .wav or
+    /// .mid for sounds]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }

@@ -54,7 +54,7 @@ pub struct Args {
     /// A file, e.g. .png, .csv, .npy; a folder; or - for stdout
     ///
     /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png,
-    /// or .csv for rows of a table]
+    /// or .csv for rows of a table]. Of sounds a .wav file, of music a .mid file, or a folder with a file for each.
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -170,7 +170,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = args.to.as_deref().map(|to| place_in(&run, Some(to), "")).transpose()?;
     let to = match (run.data.shape, &to) {
-        (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
+        (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) && run.data.sound.is_none() => {
             let levels = levels(&shown.means);
             let labels = model.is_conditional().then_some(&classes[..]);
             let size = (height, width, channels);

@@ -10,5 +10,6 @@ pub mod place;
 pub mod progress;
 pub mod series;
 pub mod sheet;
+pub mod sounds;
 pub mod terminal;
 pub mod texts;

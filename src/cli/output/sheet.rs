@@ -13,6 +13,7 @@ use wgvae_data::write::{self, Block, NpzArray};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Series, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
+use crate::cli::output::sounds;
 use crate::cli::output::terminal;
 
 /// Whether CSV is written for spreadsheets.
@@ -450,7 +451,8 @@ pub fn picture(shape: Shape, values: &[f32], ground: &[f32], columns: usize) -> 
     }
 }
 
-/// Writes rows to `to`, or else as PNG where there is a picture and as CSV where there is none; returns the path.
+/// Writes rows to `to`, or else as sounds or music where they are some, as PNG where there is a picture, and as CSV where there is none;
+/// returns the path.
 pub fn write_rows(
     run: &Run,
     to: Option<&Path>,
@@ -463,6 +465,13 @@ pub fn write_rows(
         let to = place_in(run, to, &format!("{stem}.{}", sheet.extension_of_texts()))?;
         sheet.write(&to)?;
         return Ok(to);
+    }
+    if let Some(sound) = run.data.sound {
+        let to = place_in(run, to, &format!("{stem}.{}", sound.extension()))?;
+        if sounds::takes(sound, &to) {
+            sounds::write_sounds(run, sound, &to, &sheet()?)?;
+            return Ok(to);
+        }
     }
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
     let to = place_in(run, to, &default)?;

@@ -1,12 +1,15 @@
 //! `[data]`
 
-use wgvae_data::{Channels, Fit, ImageSize, MOST_TOKENS, Missing, NamedKind, Options, RowFormat, TextUnit};
+use wgvae_data::{
+    Channels, Fit, ImageSize, MEL_BANDS, MOST_TOKENS, Missing, NamedKind, Options, RowFormat, SAMPLE_RATES,
+    STEPS_PER_BEAT, TextUnit,
+};
 use wgvae_engine::kernels::batch::Binarise;
 
 use super::Changes::OnResume;
 use super::Flag::{Named, Off, On};
 use super::KeyGroup::{Augmentation, Levels, Rows, Source};
-use super::Range::{Fraction, Share, Unit, Whole};
+use super::Range::{Fraction, Positive, Share, Unit, Whole};
 use super::{Key, KeyValue, Section, section};
 
 section! {
@@ -15,11 +18,11 @@ section! {
 
     source: String = Options::default().source
         => "strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], waves, a folder of \
-            images, texts or IDX files, or a file"
+            images, texts, sounds, music or IDX files, or a file"
         .group(Source).flag(Named("data")).value("SPEC").env("WGVAE_DATA").may_change(OnResume)
         .help("strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], waves, a \
-               folder of images, texts or IDX files, or a .csv, .tsv, .parquet, .txt, .jsonl, .npy, .npz, .ts or IDX \
-               file, or - for stdin (at most 1 GiB)")
+               folder of images, texts, sounds, music or IDX files, or a .csv, .tsv, .parquet, .txt, .jsonl, .npy, \
+               .npz, .ts, .wav, .mid or IDX file, or - for stdin (at most 1 GiB)")
         .common().brief("A file, a folder, strokes, points, sprites, expressions, waves, or -");
 
     #[serde(skip_serializing_if = "RowFormat::is_auto")]
@@ -53,9 +56,33 @@ section! {
 
     #[serde(skip_serializing_if = "Option::is_none")]
     max_length: Option<usize> = None
-        => "most tokens of a text, or steps of a series; longer ones are left out"
+        => "most tokens of a text, or steps of a series; longer ones are left out, and music is cut into rows of so many steps"
         .value("N").range(Whole(1, 65_535)).logarithmic().not_of_step()
-        .otherwise("256 characters or bytes, or 64 words; any number of steps").example("100");
+        .otherwise("256 characters or bytes, or 64 words; any number of steps, 64 of music").example("100");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample_rate: Option<u32> = None
+        => "samples a second that sounds of WAV files are brought to"
+        .value("HZ").range(Whole(SAMPLE_RATES[0] as u64, SAMPLE_RATES[1] as u64)).logarithmic().not_of_step()
+        .otherwise("the rate of most, and at most 16000, or 8000 where rows are samples").example("16000");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mel_bands: Option<usize> = None
+        => "bands of the log-mel pictures of sounds"
+        .value("N").range(Whole(MEL_BANDS[0] as u64, MEL_BANDS[1] as u64)).logarithmic().not_of_step()
+        .otherwise("64").example("64");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64> = None
+        => "how long the row of a sound is: shorter sounds end in silence, and longer ones make several rows"
+        .value("S").range(Positive).logarithmic().not_of_step()
+        .otherwise("as long as the longest, and at most 4").example("1.5");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps_per_beat: Option<usize> = None
+        => "steps of a beat in the piano rolls of MIDI files"
+        .value("N").range(Whole(STEPS_PER_BEAT[0] as u64, STEPS_PER_BEAT[1] as u64)).logarithmic().not_of_step()
+        .otherwise("4").example("4");
 
     binarise: Binarise = Binarise::None
         => "how to turn grey levels into 0 and 1"

@@ -16,6 +16,7 @@ mod round_trip;
 mod rows;
 mod samples;
 mod series;
+mod sounds;
 mod tables;
 
 use serde_json::Value;

@@ -278,3 +278,29 @@ fn many_latent_dimensions_are_projected_in_time() {
     eprintln!("{:>7.2} s 2000 latent dimensions", time.as_secs_f64());
     assert!(time < SOON, "{time:?}");
 }
+
+/// A header may promise 4 GiB of samples, and a few bytes of MIDI a note of a billion steps.
+#[test]
+fn sounds_are_no_longer_than_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let wav = |rate: u32, promised: u32, samples: usize| {
+        let header = [b"RIFF", &[0xff; 4][..], b"WAVEfmt ", &16_u32.to_le_bytes(), &[1, 0, 1, 0]].concat();
+        let rates = [rate.to_le_bytes(), (2 * rate).to_le_bytes(), [2, 0, 16, 0]].concat();
+        [&header[..], &rates, b"data", &promised.to_le_bytes(), &vec![7; 2 * samples]].concat()
+    };
+    let few = ["--seconds", "0.5"];
+    described(&written(&folder, "promised.wav", &wav(8000, u32::MAX - 1, 20_000)), &few, 0, "");
+    described(&written(&folder, "fast.wav", &wav(2_000_000, 40_000, 20_000)), &few, 3, "2000000 samples a second");
+    described(&written(&folder, "slow.wav", &wav(1, 40_000, 20_000)), &few, 3, "1 samples a second");
+    described(&written(&folder, "none.wav", &wav(8000, u32::MAX - 1, 0)), &few, 3, "it has no samples");
+    // From 500 to 16,000 Hz, each sample becomes 32.
+    let up = ["--as", "series", "--sample-rate", "16000", "--seconds", "0.5"];
+    described(&written(&folder, "up.wav", &wav(500, 40_000, 20_000)), &up, 0, "");
+    let midi = |delta: &[u8]| {
+        let track = [&[0, 0x90, 60, 64][..], delta, &[60, 0, 0, 0xff, 0x2f, 0]].concat();
+        [&b"MThd\0\0\0\x06\0\0\0\x01\0\x01MTrk\0\0\0"[..], &[track.len() as u8], &track].concat()
+    };
+    let file = written(&folder, "long.mid", &midi(&[0xff, 0xff, 0xff, 0x7f]));
+    described(&file, &["--steps-per-beat", "96"], 3, "steps, and up to 131072 can be read");
+    described(&written(&folder, "packed.mid.gz", &gzip(b"MThd", &vec![0; MIB], 100)), &[], 3, "");
+}

@@ -118,6 +118,20 @@ fn arrays() {
     one("a-images-idx3-ubyte.gz", &gzip(&images, &[], 0), |_| ());
 }
 
+#[test]
+fn sounds_and_music() {
+    // A sound of 60 samples, which are three rows, and a piece of three notes.
+    let header: [&[u8]; 5] = [b"RIFF", &156_u32.to_le_bytes(), b"WAVEfmt ", &16_u32.to_le_bytes(), &[1, 0, 1, 0]];
+    let rates = [&1000_u32.to_le_bytes()[..], &2000_u32.to_le_bytes(), &[2, 0, 16, 0], b"data", &120_u32.to_le_bytes()];
+    let samples: Vec<u8> = (0..120).map(|byte| (byte * 37) as u8).collect();
+    let wav = [&header.concat()[..], &rates.concat(), &samples].concat();
+    let rows = |o: &mut Options| (o.format, o.seconds) = (data::RowFormat::Series, Some(0.02));
+    one("x.wav", &wav, rows);
+    let notes = [0, 0x90, 60, 64, 96, 60, 0, 0, 64, 64, 96, 64, 0, 0, 67, 64, 96, 67, 0, 0, 0xff, 0x2f, 0];
+    let midi = [&b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0"[..], &[notes.len() as u8], &notes].concat();
+    one("x.mid", &midi, |o| o.max_length = Some(4));
+}
+
 trait ReplaceOrder {
     fn replace_order(self) -> Vec<u8>;
 }

@@ -30,7 +30,7 @@ pub(super) const LONGEST_SERIES: usize = 65_535;
 pub(super) const MOST_CHANNELS: usize = 4096;
 
 /// The most numbers that all rows have together: 4 GiB of them.
-const MOST_NUMBERS: usize = 1 << 30;
+pub(super) const MOST_NUMBERS: usize = 1 << 30;
 
 /// What is known of series when they are read, beside their numbers.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -32,8 +32,16 @@ pub use vocabulary::{NOTHING, TextUnit, Vocabulary};
 /// Reads texts in memory.
 pub(super) fn in_memory(options: &Options, texts: &[String]) -> Result<Raw, DataError> {
     let progress = &|_, _| {};
-    let request =
-        Request { options, progress, label_needed: true, like: None, texts: None, series: None, is_own: true };
+    let request = Request {
+        options,
+        progress,
+        label_needed: true,
+        like: None,
+        texts: None,
+        series: None,
+        sound: None,
+        is_own: true,
+    };
     let mut all = Gathering::new(Path::new(&options.source), &request);
     for (text, number) in texts.iter().zip(1..) {
         all.add(text.as_bytes(), Place::Numbered(Unit::Row, number), None, false)?;

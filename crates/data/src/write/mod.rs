@@ -9,6 +9,7 @@ mod npz;
 mod parquet;
 mod png;
 mod series;
+mod sounds;
 mod texts;
 
 use std::fs::{self, File};
@@ -24,6 +25,7 @@ pub use self::npz::{NpzArray, write_npz};
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
 pub use self::series::{LongForm, names as names_of_series};
+pub use self::sounds::{write_sound, write_sounds};
 pub use self::texts::{TEXT, TextFormat, decoded, texts_to, write_texts};
 use super::DataError;
 use crate::disk::{self, folder_of, temporary_path};

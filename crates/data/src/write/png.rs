@@ -32,25 +32,32 @@ pub fn write_class_folders(
     classes: &[String],
 ) -> Result<(), DataError> {
     let stride = (height * width * channels).max(1);
-    let digits = (levels.len() / stride).saturating_sub(1).to_string().len();
+    let label = |row: usize| labels?.get(row).map(|label| *label as usize);
+    class_folders(folder, levels.len() / stride, "png", label, classes, |path, row| {
+        write_png(path, (height, width, channels), &levels[row * stride..(row + 1) * stride])
+    })
+}
+
+/// Writes a file for each row, with consecutive numbers as names, in the subfolder of its class if that is known.
+pub(super) fn class_folders(
+    folder: &Path,
+    rows: usize,
+    extension: &str,
+    label: impl Fn(usize) -> Option<usize> + Sync,
+    classes: &[String],
+    write: impl Fn(&Path, usize) -> Result<(), DataError> + Sync,
+) -> Result<(), DataError> {
+    let digits = rows.saturating_sub(1).to_string().len();
     let names = folder_names(classes);
-    let class = |row: usize| {
-        let label = labels?.get(row)?;
-        Some(names.get(*label as usize).cloned().unwrap_or_else(|| label.to_string()))
+    let place = |row: usize| match label(row) {
+        Some(label) => folder.join(names.get(label).cloned().unwrap_or_else(|| label.to_string())),
+        None => folder.to_path_buf(),
     };
     fs::create_dir_all(folder).map_err(DataError::write(folder))?;
-    if let Some(labels) = labels {
-        for row in 0..labels.len() {
-            let below = class(row).map(|class| folder.join(class)).filter(|below| !below.is_dir());
-            if let Some(below) = below {
-                fs::create_dir_all(&below).map_err(DataError::write(&below))?;
-            }
-        }
+    for below in (0..rows).map(place).collect::<HashSet<_>>() {
+        fs::create_dir_all(&below).map_err(DataError::write(&below))?;
     }
-    levels.par_chunks(stride).enumerate().try_for_each(|(row, image)| {
-        let place = class(row).map_or_else(|| folder.to_path_buf(), |class| folder.join(class));
-        write_png(&place.join(format!("{row:0digits$}.png")), (height, width, channels), image)
-    })
+    (0..rows).into_par_iter().try_for_each(|row| write(&place(row).join(format!("{row:0digits$}.{extension}")), row))
 }
 
 /// The folder of each class, another for each: `a/b` and `a:b` are `a_b` and `a_b (2)`, on systems too that take `A` and `a` for one name.

@@ -408,23 +408,29 @@ impl Graph {
         self.add(Kind::Reduce { of, over }, shape, name)
     }
 
-    /// Adds a view of neighbouring columns.
+    /// Adds a view of neighbouring columns; all of them are the node itself.
     ///
     /// # Panics
     /// If the range is empty or exceeds the node.
     pub fn columns(&mut self, name: impl Into<Name>, of: Node, range: std::ops::Range<usize>) -> Node {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= cols, "columns {range:?} of {}", self.name(of));
+        if range.len() == cols {
+            return of;
+        }
         self.add(Kind::View { of, region: Region::Columns(range.start) }, [rows, range.len()], name)
     }
 
-    /// Adds a view of neighbouring rows.
+    /// Adds a view of neighbouring rows; all of them are the node itself.
     ///
     /// # Panics
     /// If the range is empty or exceeds the node.
     pub fn rows(&mut self, name: impl Into<Name>, of: Node, range: std::ops::Range<usize>) -> Node {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= rows, "rows {range:?} of {}", self.name(of));
+        if range.len() == rows {
+            return of;
+        }
         self.add(Kind::View { of, region: Region::Rows(range.start) }, [range.len(), cols], name)
     }
 

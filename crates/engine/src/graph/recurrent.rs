@@ -115,13 +115,21 @@ impl Graph {
         [d_gates, d_hidden, carry]
     }
 
-    /// Adds the gradient of the recurrent weights: one product over all times, of each with the states before it.
+    /// The gradient `(B, G H)` of the first turn's recurrent product.
+    pub(super) fn recurrent_d_first(&mut self, d_hidden: Node, layer: Recurrent, name: &str) -> Node {
+        let steps = layer.steps as usize;
+        let first = if layer.reverse { steps - 1 } else { 0 };
+        self.at_time(format!("{name} d_first"), d_hidden, steps, first)
+    }
+
+    /// Adds the gradient of the recurrent weights: one product over all times, of each with the states before it. The first turn
+    /// has those of `start`, given with its gradient.
     pub(super) fn recurrent_d_weight(
         &mut self,
         d_hidden: Node,
         states: Node,
         layer: Recurrent,
-        start: Option<Node>,
+        start: Option<(Node, Node)>,
     ) -> Node {
         let ([rows, units], steps) = (self.shape(states), layer.steps as usize);
         let (name, width) = (self.full_name(states).stem().to_string(), self.shape(d_hidden)[1]);
@@ -154,9 +162,7 @@ impl Graph {
             }
         };
         let of_states = self.product(label.clone(), Orientation::Tn, d_hidden, before);
-        let Some(start) = start else { return of_states };
-        let first = if layer.reverse { steps - 1 } else { 0 };
-        let d_first = self.at_time(format!("{name} d_first"), d_hidden, steps, first);
+        let Some((start, d_first)) = start else { return of_states };
         let start = self.columns(format!("{name} start"), start, 0..units);
         let of_start = self.product(format!("{label} by its start"), Orientation::Tn, d_first, start);
         debug_assert_eq!(self.shape(of_start), [width, units]);
@@ -164,20 +170,13 @@ impl Graph {
     }
 
     /// Adds the gradient of the start: through the product of the first turn, and past it.
-    pub(super) fn recurrent_d_start(
-        &mut self,
-        d_hidden: Node,
-        carry: Node,
-        layer: Recurrent,
-        (weight, name): (Node, &str),
-    ) -> Node {
-        let steps = layer.steps as usize;
-        let first = if layer.reverse { steps - 1 } else { 0 };
-        let d_first = self.at_time(format!("{name} d_first"), d_hidden, steps, first);
+    pub(super) fn recurrent_d_start(&mut self, d_first: Node, carry: Node, (weight, name): (Node, &str)) -> Node {
         let through = self.product(format!("{name} d_start"), Orientation::Nn, d_first, weight);
-        let parts = vec![(Region::Whole, carry), (Region::Columns(0), through)];
-        let shape = self.shape(carry);
-        self.sum(format!("d_{name} start"), shape, parts)
+        let (label, shape) = (format!("d_{name} start"), self.shape(carry));
+        if self.shape(through) == shape {
+            return self.sum_of(label, through, carry);
+        }
+        self.sum(label, shape, vec![(Region::Whole, carry), (Region::Columns(0), through)])
     }
 
     /// Adds the gradient of the recurrent bias.

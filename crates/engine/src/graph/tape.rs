@@ -170,6 +170,7 @@ impl Tape<'_> {
                 let d = self.whole(d, shape);
                 let [d_gates, d_hidden, carry] = self.graph.recurrent_back(d, node, layer, weight, start);
                 let name = self.graph.full_name(node).stem().to_string();
+                let start = start.map(|start| (start, self.graph.recurrent_d_first(d_hidden, layer, &name)));
                 if self.wants(weight) {
                     let d_weight = self.graph.recurrent_d_weight(d_hidden, node, layer, start);
                     self.give(weight, Region::Whole, d_weight);
@@ -179,8 +180,8 @@ impl Tape<'_> {
                     self.give(bias, Region::Whole, d_bias);
                 }
                 self.give(gates, Region::Whole, d_gates);
-                if let Some(start) = start.filter(|start| self.wants(*start)) {
-                    let d_start = self.graph.recurrent_d_start(d_hidden, carry, layer, (weight, &name));
+                if let Some((start, d_first)) = start.filter(|(start, _)| self.wants(*start)) {
+                    let d_start = self.graph.recurrent_d_start(d_first, carry, (weight, &name));
                     self.give(start, Region::Whole, d_start);
                 }
             }

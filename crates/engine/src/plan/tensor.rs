@@ -63,6 +63,17 @@ pub struct TensorTable {
 }
 
 impl TensorTable {
+    /// Bytes of all buffers.
+    ///
+    /// ```
+    /// let mut tensors = wgvae_engine::plan::TensorTable::default();
+    /// tensors.floats("x", &[64, 10]);
+    /// assert_eq!(tensors.memory(), 2560);
+    /// ```
+    pub fn memory(&self) -> u64 {
+        self.buffers.iter().map(|buffer| 4 * buffer.len as u64).sum()
+    }
+
     /// Adds a buffer of `len` elements without a tensor of its own.
     pub fn buffer(&mut self, name: impl Into<String>, len: usize, dtype: Dtype) -> BufferId {
         self.buffers.push(Buffer { name: name.into(), len, dtype });

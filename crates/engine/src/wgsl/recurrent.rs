@@ -11,19 +11,28 @@ pub(super) fn source(op: &Op, kernel: RecurrentKernel, on: Capabilities) -> Sour
     let wide = units.is_multiple_of(4);
     // A software adapter has cheap registers and expensive loads; a GPU wants more invocations. Where units are loaded one by one,
     // a loop over many rows takes long to compile.
-    let rows = match (on.target.is_software(), kernel.pass) {
-        (true, _) if !wide => 2,
-        (true, Pass::Forward) => 8,
-        (true, Pass::Backward) => 16,
-        (false, _) => 2,
+    let shares = on.target.subgroup().unwrap_or(0);
+    let most = match (on.target.is_software(), shares > 0, kernel.pass) {
+        (true, true, _) if !wide => 8,
+        (true, true, Pass::Forward) => 16,
+        (true, true, Pass::Backward) => 32,
+        (true, false, _) if !wide => 2,
+        (true, false, Pass::Forward) => 8,
+        (true, false, Pass::Backward) => 16,
+        (false, ..) => 2,
     };
-    let lanes: u32 = if on.target.is_software() { 8 } else { 32 };
+    let rows = most.min(p.batch.next_power_of_two());
+    let lanes: u32 = match shares {
+        0 if on.target.is_software() => 8,
+        0 => 32,
+        shares => shares,
+    };
     let (backward, reverse) = (kernel.pass == Pass::Backward, kernel.layer.reverse);
     let (has_start, has_lengths) = (kernel.has_start, kernel.has_lengths);
     let body = template::render(
         "recurrent.wgsl",
         minijinja::context! {
-            entry => op.kernel.entry(), cell, backward, reverse, has_start, has_lengths, units, rows, wide,
+            entry => op.kernel.entry(), cell, backward, reverse, has_start, has_lengths, units, rows, wide, shares,
         },
     );
     let marks = [(reverse, " reverse"), (has_start, " start"), (has_lengths, " lengths")];
