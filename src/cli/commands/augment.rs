@@ -238,7 +238,8 @@ fn write_as(
     to: PathBuf,
 ) -> anyhow::Result<Vec<PathBuf>> {
     if let (Format::Sound, Some(sound)) = (format, run.data.sound) {
-        sounds::write_sounds(run, sound, &to, &with_labels(sheet, run, classes, labels.as_deref()))?;
+        let sheet = with_labels(sheet, run, classes, labels.as_deref());
+        sounds::write_sounds(run, sound, &to, &sheet.numbers, sheet.classes())?;
         return Ok(vec![to]);
     }
     make_folder_of(&to)?;

@@ -13,6 +13,7 @@ use wgvae_data::write::{self, Block, NpzArray};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Series, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
+pub use crate::cli::output::place::{extension, is_folder, is_own_folder, make_folder_of};
 use crate::cli::output::sounds;
 use crate::cli::output::terminal;
 
@@ -177,6 +178,12 @@ impl Sheet {
         self.cells = Some(joined);
         self.names.insert(place, name.into());
         self.forms.insert(place, Form::default());
+    }
+
+    /// The classes of the rows, if the sheet has them.
+    pub fn classes(&self) -> Option<&[String]> {
+        let class = if self.class.is_empty() { "label" } else { &self.class };
+        self.text.iter().find(|(name, _)| name == class).map(|(_, words)| &words[..])
     }
 
     /// Adds the column of classes before the others.
@@ -366,18 +373,6 @@ impl FileFormat {
     }
 }
 
-/// Whether a path is a folder, and not a link to one: a link is replaced by the result.
-pub fn is_own_folder(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|there| there.is_dir())
-}
-
-/// Whether images go to a path one by one: a folder, or a name that is to be one.
-pub fn is_folder(to: &Path) -> bool {
-    let is_named_so = to.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
-    to != Path::new("-")
-        && (is_own_folder(to) || is_named_so || extension(to).is_empty() && !Destination::of(to).is_stream())
-}
-
 /// Writes the class numbers of rows beside an NPY file, which has no place for them; returns where.
 pub fn write_labels_beside(run: &Run, to: &Path, labels: &[u32]) -> anyhow::Result<PathBuf> {
     if Destination::of(to).is_stream() {
@@ -421,18 +416,6 @@ pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
     }
 }
 
-/// The extension of a file's name in lower case.
-pub fn extension(path: &Path) -> String {
-    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
-}
-
-/// Creates the parent folder of a path.
-pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
-    let failed = |e: std::io::Error| RunError::Write { path: file.to_path_buf(), reason: e.to_string() };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), std::fs::create_dir_all).map_err(failed)
-}
-
 /// Writes a file atomically; `-` is stdout.
 pub fn write_file(to: &Path, content: &[u8]) -> anyhow::Result<()> {
     if to == Path::new("-") {
@@ -469,7 +452,8 @@ pub fn write_rows(
     if let Some(sound) = run.data.sound {
         let to = place_in(run, to, &format!("{stem}.{}", sound.extension()))?;
         if sounds::takes(sound, &to) {
-            sounds::write_sounds(run, sound, &to, &sheet()?)?;
+            let sheet = sheet()?;
+            sounds::write_sounds(run, sound, &to, &sheet.numbers, sheet.classes())?;
             return Ok(to);
         }
     }
