@@ -5,6 +5,9 @@ mod common;
 
 mod faults;
 mod graph;
+#[path = "../common/isa.rs"]
+mod isa;
+mod isa_limits;
 mod kernels;
 mod layers;
 mod model;
