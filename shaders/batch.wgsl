@@ -1,8 +1,9 @@
-// Gathers a batch from the resident data set: x[r, d] = data[row(r), d], binarised if asked.
+// Gathers a batch from the resident data set: x[r, d] = data[row(r), d], binarised if asked. It may be of N rows from
+// one on, and of their first D numbers.
 //
 //   data (N, W) to x (B, W): words of four grey levels each, W = ceil(D / 4), bytes past D set to 0; bytes stay
 //   bytes, and the matrix products that read them convert them to levels
-//   data (N, D) to x (B, D): floats
+//   data (N, S) to x (B, D): floats
 //   classes: numbers of classes, data (N, 1) words to x (B, D): 1 in the column of the row's class, 0 in the others
 //   augmented: images of grey levels. Each is moved by up to `shift` pixels either way, the uncovered pixels black; if
 //   FLIP, half of them are mirrored; noise is added to every level: the sum of eight random bytes, of which 1020 is the
@@ -30,6 +31,8 @@ struct Params {
     noise: u32,
     batch: u32,      // B
     samples: u32,    // neighbouring rows of the batch that are one row of the data set, with the same draws
+    first: u32,      // the first of the N rows
+    stride: u32,     // S, floats from one row to the next
 }
 
 @group(0) @binding(0) var<storage, read> bytes: array<u32>;
@@ -73,8 +76,8 @@ fn row_of(r: u32) -> u32 {
         position = (position - params.count) % params.count;
         key = step.next_shuffle_key;
     }
-    if step.shuffle == 0u { return position; }
-    return permute(position, key);
+    if step.shuffle == 0u { return params.first + position; }
+    return params.first + permute(position, key);
 }
 
 fn binarise(level: f32, index: u32) -> f32 {
@@ -116,7 +119,7 @@ fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
     let row = group.y * groups.x + group.x;
     if row >= params.batch { return; }
     let number = row / params.samples;
-    let source = row_of(number) * params.width;
+    let source = row_of(number) * params.stride;
     for (var d = lane; d < params.width; d += WG) {
         x[row * params.width + d] = binarise(floats[source + d], number * params.width + d);
     }

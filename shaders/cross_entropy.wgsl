@@ -3,10 +3,9 @@
 //
 //   cross_entropy       loss = ln(sum of exp(x)) - x[token], and sums (R, 2) = the greatest x, and ln(sum of exp(x - greatest)), whose sum
 //                       would be less exact; all are 0 where there is no token
-//   cross_entropy_back  d_x = d_loss (exp(x - greatest - logarithm) - [column is the token]); zeros where there is no token
 //
-// A row is read once: the greatest number so far and the sum of the exponentials less it go along. A narrow row has an invocation; its
-// gradient is in cross_entropy_back.wgsl. A wide row has a workgroup (`_wide`), whose lanes are added by a tree.
+// A row is read once: the greatest number so far and the sum of the exponentials less it go along. A narrow row has an
+// invocation. A wide row has a workgroup (`_wide`), whose lanes are added by a tree. The gradient is in cross_entropy_back.wgsl.jinja.
 
 override WG: u32 = 64u;
 
@@ -22,9 +21,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> ids: array<f32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
-@group(0) @binding(4) var<storage, read> d_loss: array<f32>;
-@group(0) @binding(5) var<storage, read> kept: array<f32>;
-@group(0) @binding(6) var<storage, read_write> d_x: array<f32>;
 @group(0) @binding(7) var<uniform> params: Params;
 
 var<workgroup> lane_sums: array<vec2<f32>, WG>;
@@ -69,24 +65,6 @@ fn finish(row: u32, sum: vec2<f32>) {
     sums[2u * row + 1u] = log_of_rest;
 }
 
-// What the gradients of a row have in common.
-struct Row {
-    d: f32,
-    most: f32,
-    log_of_rest: f32,
-    token: u32,
-    is_token: bool,
-}
-
-fn row_of(row: u32) -> Row {
-    return Row(d_loss[row], kept[2u * row], kept[2u * row + 1u], token_of(row), is_token(row));
-}
-
-fn slope(row: Row, value: f32, col: u32) -> f32 {
-    let d = row.d * (share(value - row.most - row.log_of_rest) - select(0.0, 1.0, col == row.token));
-    return select(0.0, d, row.is_token);
-}
-
 @compute @workgroup_size(WG)
 fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
                  @builtin(local_invocation_index) lane: u32) {
@@ -115,14 +93,4 @@ fn cross_entropy_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
         workgroupBarrier();
     }
     if lane == 0u { finish(row, lane_sums[0]); }
-}
-
-@compute @workgroup_size(WG)
-fn cross_entropy_back_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-                           @builtin(local_invocation_index) lane: u32) {
-    let number = group.y * groups.x + group.x;
-    if number >= params.rows { return; }
-    let first = number * params.cols;
-    let row = row_of(number);
-    for (var col = lane; col < params.cols; col += WG) { d_x[first + col] = slope(row, x[first + col], col); }
 }

@@ -179,6 +179,11 @@ pub(super) const RULES: &[Rule] = &[
         sentence: "nesterov needs sgd with a momentum above 0: set both, or leave nesterov out",
     },
     Rule {
+        keys: &["buckets", "likelihood"],
+        is_broken: |c| c.train.buckets > 1 && c.model.likelihood != Likelihood::Tokens,
+        sentence: "buckets are of texts by their lengths, and the likelihood of texts is tokens: leave buckets out",
+    },
+    Rule {
         keys: &["schedule", "lr_step_epochs"],
         is_broken: |c| c.train.schedule == Schedule::Step && c.train.lr_step_epochs.is_none(),
         sentence: "schedule step and lr_step_epochs (epochs between drops) go together: set both or neither",
@@ -215,6 +220,7 @@ mod tests {
         "[model]\nobjective = \"iwae\"\nsamples = 60000",
         "[model]\nobjective = \"iwae\"\nsamples = 2\ntied = true\ndoubly_reparameterised = true",
         "[train]\nnesterov = true",
+        "[train]\nbuckets = 2",
         "[train]\nschedule = \"step\"",
     ];
 

@@ -203,6 +203,7 @@ impl Config {
             decay: t.weight_decay,
             clip: t.clip.filter(|c| *c > 0.0),
             fuse: self.kernels.fuse,
+            buckets: Vec::new(),
         }
     }
 

@@ -404,14 +404,4 @@ impl SizedLayer {
     fn take_known(&self, known: &mut Vec<(Node, &'static str)>) -> Vec<(Node, &'static str)> {
         if self.operation.is_of_sequences() { Vec::new() } else { std::mem::take(known) }
     }
-
-    /// The layer over another number of times.
-    fn over(&self, times: usize) -> Self {
-        let over = |extent: Extent| match extent {
-            Extent::Tokens { vocabulary, .. } => Extent::Tokens { steps: times, vocabulary },
-            Extent::Series { channels, both, .. } => Extent::Series { steps: times, channels, both },
-            other => other,
-        };
-        Self { from: over(self.from), to: over(self.to), ..*self }
-    }
 }

@@ -22,7 +22,8 @@ pub use likelihood::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood};
 pub use objective::cost_of_kl;
 pub(crate) use regulariser::aggregate;
 pub use spec::{
-    Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec,
+    Bucket, Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec,
+    VaeSpec,
 };
 pub use vae::{ApplyingPlans, Generation, Inference, Labels, Seen, TrainingPlans, Vae};
 

@@ -136,7 +136,11 @@ fn plus_code(g: &mut Graph, name: &str, h: Node, z: Node) -> Node {
 /// Adds to `h (B T, C)` numbers that are learned for each time, in the form of `torch.nn.Embedding`.
 fn plus_positions(g: &mut Graph, name: &str, h: Node, steps: usize) -> Node {
     let [rows, channels] = g.shape(h);
-    let table = g.param(&format!("{name}.positions.weight"), &[steps, channels], EMBEDDING);
+    let name_of_table = format!("{name}.positions.weight");
+    // A step of shorter texts learns the first positions alone.
+    let all = g.params().find(&name_of_table).map_or(steps, |param| param.shape[0]);
+    let table = g.param(&name_of_table, &[all, channels], EMBEDDING);
+    let table = g.rows(format!("{name}.positions"), table, 0..steps);
     let table = g.reshape(table, [1, steps * channels]);
     let of_rows = g.reshape(h, [rows / steps, steps * channels]);
     let placed = g.sum_of(format!("{name}.placed"), of_rows, table);

@@ -1,12 +1,14 @@
 //! The description of a model: plain data, validated by the configuration.
 
+use std::ops::Range;
+
 use wgvae_data::described;
 use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::{Augment, Binarise};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::plan::{ColumnKind, Init, ParamTable};
 
-use super::{Likelihood, SizedLayer};
+use super::{Extent, Likelihood, SizedLayer};
 
 described! {
     /// The objective that training minimises.
@@ -245,6 +247,24 @@ impl VaeSpec {
         if self.intervals && !self.tied { 2 } else { self.likelihood.outputs() }
     }
 
+    /// The same network for texts of at most so many tokens; none where it takes the tokens of a text at once, or learns with batches that
+    /// must have texts of all lengths.
+    pub fn of_tokens(&self, tokens: usize) -> Option<Self> {
+        let is_of_times = |extent: Extent| matches!(extent, Extent::Tokens { .. } | Extent::Series { .. });
+        let (first, last) = (self.encoder.first()?, self.encoder.last()?);
+        let is_token_by_token = is_of_times(first.from)
+            && !is_of_times(last.to)
+            && self.decoder.iter().all(|layer| is_of_times(layer.from) && is_of_times(layer.to));
+        let couples_rows = self.regulariser != Regulariser::None
+            || self.penalty == Penalty::Capacity
+            || matches!(self.prior, Prior::Vamp { .. });
+        if !self.is_of_tokens() || !is_token_by_token || couples_rows {
+            return None;
+        }
+        let over = |layers: &[SizedLayer]| layers.iter().map(|layer| layer.over(tokens)).collect();
+        Some(Self { width: tokens, encoder: over(&self.encoder), decoder: over(&self.decoder), ..self.clone() })
+    }
+
     /// Values that a row on the device has: behind its own, where there are intervals, half of the width of that around each number, and
     /// the mean of the logarithms of counts.
     pub fn row_width(&self) -> usize {
@@ -269,6 +289,17 @@ pub struct TrainSpec {
     pub clip: Option<f32>,
     /// Whether ops are fused.
     pub fuse: bool,
+    /// The buckets that training texts are in by their lengths, shortest first; none where each step takes texts of all lengths.
+    pub buckets: Vec<Bucket>,
+}
+
+/// Training texts of similar lengths, which lie next to each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Tokens of the longest, the end among them.
+    pub tokens: usize,
+    /// The rows.
+    pub rows: Range<usize>,
 }
 
 /// The size and type of the data on the device.

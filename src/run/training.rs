@@ -12,10 +12,10 @@ use super::resume::Resume;
 use super::{Error, Finished, RunOptions, fit, pictures};
 use crate::apply::{Mixture, Run, RunError, TrainedModel, mixture};
 use crate::config::Config;
-use crate::model::{DataSpec, Vae};
+use crate::model::{DataSpec, TrainSpec, Vae};
 use crate::train::{
     DeviceEvent, DeviceOptions, Ended, Event, FORMAT, MeasuredChoice, Origin, PAGE, Progress, RunDescription, Saving,
-    Start, State, StepSchedule, Store, TrainError, Trainer, Watch,
+    Start, State, StepSchedule, Store, TrainError, Trainer, Watch, buckets,
 };
 
 /// Trains the model of a run to its end, on data whose fingerprint is given, then fits the mixture and draws the page.
@@ -76,7 +76,9 @@ impl Ready {
         let mut config = from.config.clone();
         let holding = |bytes: u64| -> Result<(DataSpec, Vae), Error> {
             let held = from.config.data_spec_within(data, bytes);
-            let (spec, train) = (from.config.vae_spec(data)?, from.config.train_spec_on(data.shape));
+            let spec = from.config.vae_spec(data)?;
+            let buckets = buckets(&from.config, &spec, &data.train);
+            let train = TrainSpec { buckets, ..from.config.train_spec_on(data.shape) };
             Ok((held, Vae::new(&spec, &train, held)?))
         };
         // The choice is by a model with few rows, so that it is the same for data of any length.
@@ -135,6 +137,7 @@ fn begin(
         train_rows: data.train.rows,
         test_rows: data.test.rows,
         streamed: (*held != Config::data_spec(data)).then_some(held.train_rows + held.test_rows),
+        buckets: &vae.buckets,
         parameters: vae.program.params.count(),
         totals: vae.program.at(vae.plans.train).totals(&vae.program.tensors),
         epochs: schedule.epochs(),

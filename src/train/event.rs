@@ -9,6 +9,7 @@ use wgvae_engine::plan::Totals;
 
 use super::{DeviceEvent, Diagnosis, Epoch};
 use crate::config::Config;
+use crate::model::Bucket;
 
 /// Means over the steps since the last report.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -114,6 +115,8 @@ pub struct Start<'a> {
     pub test_rows: usize,
     /// Rows that the device holds at a time, if the data is streamed.
     pub streamed: Option<usize>,
+    /// The buckets that training texts are in by their lengths, shortest first; none where each step takes texts of all lengths.
+    pub buckets: &'a [Bucket],
     /// Number of trained parameters.
     pub parameters: usize,
     /// Dispatches, stages and operations of a training step.

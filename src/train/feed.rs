@@ -1,12 +1,15 @@
 //! How rows reach the device: all of them at once where they fit, or those of the next steps, a submit at a time. Both ways give the
 //! same bits.
 
+use std::ops::Range;
+
 use wgvae_data::{Columns, Dataset, Examples};
 use wgvae_engine::exec::Execute;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::kernels::batch::{half_bits, row_of};
 use wgvae_engine::plan::{SUBMITS_IN_FLIGHT, StepScalars, TensorId};
 
+use super::buckets::{lengths, order};
 use crate::model::Vae;
 
 /// Rows and their classes on the device.
@@ -38,6 +41,10 @@ pub(super) struct Feed {
     test: Held,
     /// The training rows, if the device cannot hold all.
     staged: Option<Staged>,
+    /// The order that training rows have on the device, where they are in buckets.
+    order: Option<Vec<u32>>,
+    /// Training rows of each bucket, or all of them.
+    buckets: Vec<Range<usize>>,
     /// The test rows, if the device holds only some of them.
     some_of_test: Option<Examples>,
 }
@@ -57,23 +64,42 @@ impl Feed {
             train: held(vae.train_data, vae.labels.map(|labels| labels.train)),
             test: held(vae.test_data, vae.labels.map(|labels| labels.test)),
             staged: None,
+            order: (!vae.buckets.is_empty()).then(|| order(&lengths(&data.train, data.shape.len()), &vae.buckets)),
+            buckets: vae.buckets.iter().map(|bucket| bucket.rows.clone()).collect(),
             some_of_test: None,
         };
+        if feed.buckets.is_empty() {
+            feed.buckets.push(0..data.train.rows);
+        }
         if feed.train.room == data.train.rows {
-            feed.write_all(feed.train, &data.train, executor)?;
+            feed.write_all(feed.train, &data.train, feed.order.as_deref(), executor)?;
         } else {
             let steps = feed.train.room / SUBMITS_IN_FLIGHT / batch;
             feed.staged = Some(Staged { rows: data.train, steps, half: 0 });
         }
         if feed.test.room == data.test.rows {
-            feed.write_all(feed.test, &data.test, executor)?;
+            feed.write_all(feed.test, &data.test, None, executor)?;
         } else {
             feed.some_of_test = Some(data.test);
         }
         Ok(feed)
     }
 
-    fn write_all(&self, to: Held, rows: &Examples, executor: &mut dyn Execute) -> Result<(), GpuError> {
+    fn write_all(
+        &self,
+        to: Held,
+        rows: &Examples,
+        order: Option<&[u32]>,
+        executor: &mut dyn Execute,
+    ) -> Result<(), GpuError> {
+        if let Some(order) = order {
+            let order = || order.iter().map(|row| *row as usize);
+            executor.write_words(to.rows, &rows.words_of(order(), self.width))?;
+            let classes = to.classes.zip(rows.labels.as_deref());
+            return classes.map_or(Ok(()), |(tensor, labels)| {
+                executor.write_words(tensor, &order().map(|row| labels[row]).collect::<Vec<_>>())
+            });
+        }
         match &self.intervals {
             None => executor.write_words(to.rows, &rows.words(self.width))?,
             columns => {
@@ -89,28 +115,31 @@ impl Feed {
         self.staged.as_ref().map_or(usize::MAX, |staged| staged.steps)
     }
 
-    /// Makes the rows of the next steps ready, and returns the steps with where they lie.
+    /// Makes the rows of the next steps ready, each with its bucket, and returns the steps with where their rows lie.
     pub fn stage(
         &mut self,
-        mut steps: Vec<StepScalars>,
+        steps: &[(usize, StepScalars)],
         executor: &mut dyn Execute,
     ) -> Result<Vec<StepScalars>, GpuError> {
         let (batch, width) = (self.batch, self.width);
-        let Some(staged) = &mut self.staged else { return Ok(steps) };
-        let count = staged.rows.rows;
-        let half_bits = half_bits(count);
-        let rows = steps.iter().flat_map(|step| (0..batch).map(move |r| row_of(r, count, half_bits, step)));
+        let scalars = steps.iter().map(|(_, scalars)| *scalars);
+        let Some(staged) = &mut self.staged else { return Ok(scalars.collect()) };
+        let (buckets, order) = (&self.buckets, self.order.as_deref());
+        let rows = steps.iter().flat_map(|(bucket, step)| {
+            let rows = &buckets[*bucket];
+            let half_bits = half_bits(rows.len());
+            (0..batch).map(move |r| rows.start + row_of(r, rows.len(), half_bits, step))
+        });
+        let rows = rows.map(|place| order.map_or(place, |order| order[place] as usize));
         let words = staged.rows.words_with(rows.clone(), width, self.intervals.as_ref());
         let first = staged.half * staged.steps * batch;
         write_behind(executor, self.train.rows, first, &words)?;
         if let (Some(classes), Some(all)) = (self.train.classes, &staged.rows.labels) {
             write_behind(executor, classes, first, &rows.map(|row| all[row]).collect::<Vec<_>>())?;
         }
-        for (i, step) in steps.iter_mut().enumerate() {
-            *step = StepScalars { shuffle: 0, offset: (first + i * batch) as u32, ..*step };
-        }
         staged.half = (staged.half + 1) % SUBMITS_IN_FLIGHT;
-        Ok(steps)
+        let there = |i: usize| (first + i * batch) as u32;
+        Ok(scalars.enumerate().map(|(i, step)| StepScalars { shuffle: 0, offset: there(i), ..step }).collect())
     }
 
     /// Makes the device hold test rows from `first` on; returns how many it holds.

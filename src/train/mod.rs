@@ -1,6 +1,7 @@
 //! Training: the device and its kernels, the trainer's loop, schedules, checkpoints and the run's folder.
 
 mod advice;
+mod buckets;
 mod checkpoint;
 mod choice;
 mod device;
@@ -22,6 +23,7 @@ mod tuning_cache;
 mod weights;
 
 pub use advice::{Advice, advice};
+pub use buckets::buckets;
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, Unusable, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, MeasuredChoice, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, mutual_information, variances};

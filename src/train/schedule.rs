@@ -1,10 +1,11 @@
 //! The scalars of each step: a pure function of the configuration and the step's number.
 
+use wgvae_engine::kernels::batch::{half_bits, permute};
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{StepScalars, corrections};
 
 use crate::config::{BetaSchedule, Config, Schedule};
-use crate::model::{Objective, step};
+use crate::model::{Bucket, Objective, step};
 use crate::train::state::{Fork, Progress};
 
 /// Computes the scalars of any step of a run: its learning rate, KL weight, random keys and position in the data.
@@ -15,6 +16,17 @@ pub struct StepSchedule {
     test_rows: u64,
     lr_factor: f64,
     fork: Fork,
+    /// Rows up to the end of each bucket; none where steps take rows of all lengths.
+    ends: Vec<u64>,
+}
+
+/// The rows of a step: those of a bucket behind the batches that steps before it took.
+struct Place {
+    bucket: usize,
+    /// Rows of the bucket.
+    rows: u64,
+    /// Rows that were taken before.
+    taken: u64,
 }
 
 impl StepSchedule {
@@ -26,7 +38,14 @@ impl StepSchedule {
             test_rows: test_rows as u64,
             lr_factor: 1.0,
             fork: Fork::default(),
+            ends: Vec::new(),
         }
+    }
+
+    /// The schedule of steps that take rows of one bucket each.
+    pub fn in_buckets(mut self, buckets: &[Bucket]) -> Self {
+        self.ends = buckets.iter().map(|bucket| bucket.rows.end as u64).collect();
+        self
     }
 
     /// The schedule of a run that goes on from here: epochs are counted from its fork.
@@ -157,11 +176,44 @@ impl StepSchedule {
         self.beta(last) >= beta && self.capacity(last) >= f64::from(m.capacity.unwrap_or(0.0))
     }
 
+    /// The bucket of a training step, counted from 0.
+    pub fn bucket(&self, step: u64) -> usize {
+        self.place(step).bucket
+    }
+
+    /// Where a step's rows are. Cycles of about an epoch have as many steps of each bucket as it has batches, in random order. So all
+    /// buckets come to the ends of their epochs together, and every step can be known without those before it.
+    fn place(&self, step: u64) -> Place {
+        let steps = step.saturating_sub(self.fork.step);
+        if self.ends.len() < 2 {
+            return Place { bucket: 0, rows: self.rows, taken: steps * self.batch() };
+        }
+        let cycle_steps = (self.rows / self.batch()).max(1);
+        let (cycle, number) = (steps / cycle_steps, steps % cycle_steps);
+        let order = key(self.config.train.seed, Stream::Buckets, cycle);
+        let count = cycle_steps as usize;
+        let number = u64::from(permute(number as u32, count as u32, half_bits(count), order));
+        // Steps of all buckets up to one, in so many cycles.
+        let until = |end: u64, cycles: u64| {
+            (u128::from(cycles) * u128::from(cycle_steps) * u128::from(end) / u128::from(self.rows)) as u64
+        };
+        let (mut start, mut first) = (0, 0);
+        for (bucket, end) in self.ends.iter().copied().enumerate() {
+            let last = until(end, cycle + 1) - until(end, cycle);
+            if number < last {
+                let before = until(end, cycle) - until(start, cycle);
+                return Place { bucket, rows: end - start, taken: (before + number - first) * self.batch() };
+            }
+            (start, first) = (end, last);
+        }
+        unreachable!("the last bucket ends with the rows, and so with the cycle")
+    }
+
     /// The scalars of a training step, counted from 0.
     pub fn train(&self, step: u64) -> StepScalars {
         let t = &self.config.train;
-        let position = self.rows_before(step);
-        let epoch = self.epoch_of(step);
+        let Place { rows, taken, .. } = self.place(step);
+        let epoch = self.fork.epoch as u64 + taken / rows;
         let [first, second] = step::CORRECTIONS;
         let [correction1, correction2] = corrections([t.beta1, t.beta2], step + 1);
         let scalars = StepScalars {
@@ -170,7 +222,7 @@ impl StepSchedule {
             shuffle_key: key(t.seed, Stream::Shuffle, epoch),
             next_shuffle_key: key(t.seed, Stream::Shuffle, epoch + 1),
             shuffle: 1,
-            offset: (position % self.rows) as u32,
+            offset: (taken % rows) as u32,
             rows: t.batch as u32,
             ..StepScalars::default()
         };
@@ -250,6 +302,41 @@ mod tests {
         assert_eq!(third.next_shuffle_key, t.train(3).shuffle_key);
         assert_ne!(third.shuffle_key, third.next_shuffle_key);
         assert_eq!(t.train(3).offset, 4);
+    }
+
+    /// At the end of a cycle, each text of a bucket was used once before another was used twice, and all buckets are as far.
+    #[test]
+    fn buckets_have_as_many_steps_as_batches() {
+        let of = |rows: std::ops::Range<usize>| Bucket { tokens: rows.end, rows };
+        for (rows, cuts, batch) in
+            [(1000, vec![300, 450], 8), (130, vec![16, 33, 50], 8), (64, vec![20], 10), (977, vec![21], 7)]
+        {
+            let starts: Vec<usize> = [0].into_iter().chain(cuts.iter().copied()).chain([rows]).collect();
+            let buckets: Vec<Bucket> = starts.windows(2).map(|ends| of(ends[0]..ends[1])).collect();
+            let mut config = Config::default();
+            config.train.batch = batch;
+            let schedule = StepSchedule::new(&config, rows, 1).in_buckets(&buckets);
+            let mut used = vec![0_u64; rows];
+            let (mut changes, mut before) = (0, 0);
+            for step in 0..3000_u64 {
+                let (bucket, scalars) = (schedule.bucket(step), schedule.train(step));
+                let range = buckets[bucket].rows.clone();
+                for r in 0..batch {
+                    let row = wgvae_engine::kernels::batch::row_of(r, range.len(), half_bits(range.len()), &scalars);
+                    used[range.start + row] += 1;
+                }
+                changes += usize::from(bucket != before);
+                before = bucket;
+                for range in buckets.iter().map(|bucket| bucket.rows.clone()) {
+                    let [least, most] = [used[range.clone()].iter().min(), used[range].iter().max()];
+                    let is_end = (step + 1).is_multiple_of((rows / batch) as u64);
+                    assert!(most.unwrap() - least.unwrap() <= if is_end { 1 } else { 3 }, "step {step}");
+                }
+            }
+            let [least, most] = [used.iter().min().unwrap(), used.iter().max().unwrap()];
+            assert!(most - least <= 3 && *least > 3000 * batch as u64 / rows as u64 - 3, "{least} to {most}");
+            assert!(changes > 100, "the order is random: {changes} changes");
+        }
     }
 
     #[test]

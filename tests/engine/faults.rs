@@ -106,6 +106,7 @@ const FAULTS: &[Fault] = &[
     (Family::CrossEntropy, "cross_entropy/", "select(0.0, 1.0, col == row.token)", "0.0", BOTH),
     (Family::CrossEntropy, "cross_entropy/130x11", "number++", "number += 2u", LANES),
     (Family::CrossEntropy, "cross_entropy/130x11", "if row >= params.rows { return; }", "if row + 1u >= params.rows { return; }", BOTH),
+    (Family::CrossEntropy, "cross_entropy/", "Row(-0.3f, ", "Row(-0.2f, ", BOTH),
     (Family::CrossEntropy, "cross_entropy/33x128", "col += WG", "col += WG + 1u", BOTH),
     // embed: the token's place, where there is none, the sums of a table's columns, and of its tokens
     (Family::Embed, "embed/shifted", "row_of(ids[i - params.shift]); }\n    let chosen", "row_of(ids[i]); }\n    let chosen", BOTH),
@@ -218,6 +219,8 @@ const FAULTS: &[Fault] = &[
     (Family::Map, "map/program 3x5", "(p.n + 3u) / 4u;", "p.n / 4u;", BOTH),
     (Family::Map, "map/program 3x5", "row * 10u + 5u", "row * 10u + 4u", BOTH),
     (Family::Map, "map/program 3x5", "(step.values[1].y / 3.0)", "(step.values[1].y * 3.0)", BOTH),
+    (Family::Map, "map/repeated 3x4x8", "row / 4u * cols", "row / 2u * cols", BOTH),
+    (Family::Map, "map/repeated 2x3x5", "row / 3u * cols", "row * cols", BOTH),
     (Family::Map, "map/add 9x12 form 1", "in1[j / 4u]", "in1[0]", BOTH),
     (Family::Map, "map/add 5x7 form 2", "let i1 = in1[row];", "let i1 = in1[0];", BOTH),
     (Family::Reduce, "reduce/rows ", "j < params.cols0", "j + 1u < params.cols0", BOTH),
@@ -259,6 +262,10 @@ const FAULTS: &[Fault] = &[
     (Family::Batch, "batch/bytes 65", "let index = number * params.width + w", "let index = row * params.width + w", BOTH),
     (Family::Batch, "batch/floats 65", "number * params.width + d);", "row * params.width + d);", BOTH),
     (Family::Batch, "batch/augmented 4x3x3", "vec2<u32>(number, 1u)", "vec2<u32>(row, 1u)", BOTH),
+    // batch: the first of the rows, with and without an order, and where a row begins
+    (Family::Batch, "batch/rows", "params.first + permute", "permute", BOTH),
+    (Family::Batch, "batch/rows", "return params.first + position", "return position", BOTH),
+    (Family::Batch, "batch/rows", "* params.stride", "* params.width", BOTH),
     (Family::Reduce, "reduce/report", "/ f32(step.rows)", "/ f32(params.rows)", BOTH),
     (Family::Reduce, "reduce/report", "r < step.rows", "r + 1u < step.rows", BOTH),
     (Family::Reduce, "reduce/sum", "r < params.rows", "r + 1u < params.rows", BOTH),
@@ -297,6 +304,8 @@ const FAULTS: &[Fault] = &[
     (Family::Recurrent, "recurrent/lstm 5x9", "if i.x < 0.0 {", "if i.x < -2.0 {", BOTH),
     (Family::Recurrent, "recurrent/gru 5x9", "subgroupBroadcast(mine0, 1u)", "subgroupBroadcast(mine0, 0u)", SPREAD),
     (Family::Recurrent, "recurrent/lstm 3x4", "+ 0u + lane, last)", "+ 1u + lane, last)", SPREAD),
+    (Family::Recurrent, "recurrent/gru 5x9", "if params.turn == 0u { d_h +=", "if params.turn == 1u { d_h +=", BOTH),
+    (Family::Recurrent, "recurrent/lstm 5x9", "if params.turn == 0u { d_h +=", "{ d_h +=", BOTH),
     (Family::Recurrent, "recurrent/lstm", "d_h * c * o * (1.0 - o)", "d_h * o * (1.0 - o)", BOTH),
     // softmax: the group, its greatest and its sum, where there is none
     (Family::Softmax, "softmax/", "params.cols + u32(groups[number])", "params.cols + number", BOTH),

@@ -280,6 +280,27 @@ fn the_dense_step_is_as_short_as_promised() {
     );
 }
 
+/// A recurrent layer has T dispatches forward and T back; all else of a step of texts has at most 40.
+#[test]
+fn a_step_of_texts_is_as_short_as_promised() {
+    for preset in ["text", "words"] {
+        let config = Config::resolve(Some(preset), None, toml::Table::new()).unwrap();
+        for steps in [5, 300] {
+            let extent = Extent::Tokens { steps, vocabulary: 64 };
+            let spec =
+                config.vae_spec(RowSpec { extent, classes: 0, table: None, missing: false, rows: 1000 }).unwrap();
+            let data = DataSpec { train_rows: 1000, test_rows: 100, bytes: false };
+            let vae = Vae::new(&spec, &config.train_spec(), data).unwrap();
+            let ops = &vae.program.at(vae.plans.train).ops;
+            let layers = ops.iter().filter(|op| op.kernel.family() == Family::Recurrent).map(|op| op.turns);
+            let recurrent: usize = layers.sum();
+            let totals = vae.program.at(vae.plans.train).totals(&vae.program.tensors);
+            assert_eq!(recurrent, 4 * steps, "{preset}: two layers, there and back");
+            assert!(totals.dispatches - recurrent <= 40, "{preset} of {steps}: {totals:?}");
+        }
+    }
+}
+
 #[test]
 fn every_preset_stays_within_webgpus_default_limits() {
     let limits = wgpu::Limits::default();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use wgvae::config::RowSpec;
+use wgvae::model::Bucket;
 use wgvae::run::model_line;
 use wgvae::train::{DeviceEvent, EpochReport, Event, Start};
 
@@ -224,6 +225,15 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         s.totals.stages,
         s.totals.flops as f64 / 1e6
     )?;
+    if !s.buckets.is_empty() {
+        // A text has an end behind its tokens, as the line on the data counts them.
+        let of = |bucket: &Bucket| {
+            let share = 100.0 * bucket.rows.len() as f64 / s.train_rows as f64;
+            format!("{} ({share:.0} %)", bucket.tokens.saturating_sub(1))
+        };
+        let of_all: Vec<String> = s.buckets.iter().map(of).collect();
+        writeln!(out, "buckets  steps of texts of at most so many tokens: {}", of_all.join(", "))?;
+    }
     let folder = s.folder.map_or_else(|| "in memory".into(), |folder| folder.display().to_string());
     match s.done {
         0 => writeln!(out, "run      {folder}"),

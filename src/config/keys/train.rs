@@ -8,6 +8,10 @@ use super::{Flag, Key, KeyValue, Section, section};
 /// The most steps, so that steps times rows fits in 64 bits with room to spare.
 const MAX_STEPS: u64 = 1 << 40;
 
+fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
 section! {
     /// `[train]`
     TrainConfig, Train, train;
@@ -36,6 +40,12 @@ section! {
         .value("N").range(Whole(1, 65_535)).logarithmic()
         .because("a batch needs at least one row, and each row one of the 65535 workgroups of a dispatch")
         .common();
+
+    #[serde(skip_serializing_if = "is_one")]
+    buckets: usize = 1
+        => "most groups of training texts by their lengths: a step of short texts is short"
+        .value("N").range(Whole(1, 16)).because("each group costs a plan, and more than 16 save next to nothing")
+        .example("3");
 
     optimizer: Optimizer = Optimizer::Adam
         => "optimiser"

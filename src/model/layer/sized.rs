@@ -60,6 +60,18 @@ pub enum SizedOperation {
     Mean,
 }
 
+impl SizedLayer {
+    /// The layer over another number of times.
+    pub(in crate::model) fn over(&self, times: usize) -> Self {
+        let over = |extent: Extent| match extent {
+            Extent::Tokens { vocabulary, .. } => Extent::Tokens { steps: times, vocabulary },
+            Extent::Series { channels, both, .. } => Extent::Series { steps: times, channels, both },
+            other => other,
+        };
+        Self { from: over(self.from), to: over(self.to), ..*self }
+    }
+}
+
 impl SizedOperation {
     /// Whether an activation follows it where its layer names none.
     pub fn takes_activation(self) -> bool {

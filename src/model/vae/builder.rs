@@ -1,5 +1,7 @@
 //! The tensors that the plans of a model have in common, and where nodes lie in them.
 
+use std::ops::Range;
+
 use wgvae_engine::graph::{Graph, GroupSpec, Node, ProgramBuilder};
 use wgvae_engine::kernels::{batch, softmax};
 use wgvae_engine::plan::{ParamTable, PlanError, ScalarTable, StepPlan, TensorId, TensorTable};
@@ -7,7 +9,7 @@ use wgvae_engine::plan::{ParamTable, PlanError, ScalarTable, StepPlan, TensorId,
 use super::{Generation, Inference, Labels, Seen, Vae};
 use crate::model::likelihood::TableNodes;
 use crate::model::network::{self, Inputs, LatentDraws, Noise};
-use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
+use crate::model::spec::{Bucket, DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
 use crate::model::step::MetricColumns;
 use crate::model::{objective, regulariser, step};
 
@@ -17,6 +19,12 @@ pub(super) struct Builder<'a> {
     pub(super) train: &'a TrainSpec,
     pub(super) levels: bool,
     pub(super) program: ProgramBuilder,
+    /// The rows on the device.
+    pub(super) data: DataSpec,
+    /// The network for each bucket of training rows, and the bucket.
+    pub(super) buckets: Vec<(&'a VaeSpec, &'a Bucket)>,
+    /// The training rows that batches are of; all where there is none.
+    pub(super) rows: Option<Range<usize>>,
     pub(super) train_data: TensorId,
     pub(super) test_data: TensorId,
     pub(super) labels: Option<Labels>,
@@ -106,6 +114,9 @@ impl<'a> Builder<'a> {
             spec,
             train,
             levels: data.bytes,
+            data,
+            buckets: Vec::new(),
+            rows: None,
             train_data,
             test_data,
             labels,
@@ -149,6 +160,7 @@ impl<'a> Builder<'a> {
         Ok(Vae {
             plans,
             intervals: self.spec.intervals,
+            buckets: self.buckets.iter().map(|(_, bucket)| (*bucket).clone()).collect(),
             train_data: id(self.train_data),
             test_data: id(self.test_data),
             constants: constants.filter(|(t, _)| is_used(t)).map(|(t, v)| (id(t), v)).collect(),

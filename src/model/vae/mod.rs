@@ -6,15 +6,17 @@ mod plans;
 use wgvae_engine::plan::{PlanError, PlanId, Program, TensorId};
 
 use super::network::{LatentDraws, Noise};
-use super::spec::{DataSpec, Regulariser, TrainSpec, VaeSpec};
+use super::spec::{Bucket, DataSpec, Regulariser, TrainSpec, VaeSpec};
 use super::step::MetricColumns;
 use builder::Builder;
 
 /// The plans of a model that is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrainingPlans {
-    /// A whole training step.
+    /// A whole training step; with buckets, that of the longest texts.
     pub train: PlanId,
+    /// The steps of the buckets of shorter texts, shortest first.
+    pub shorter: Vec<PlanId>,
     /// The losses of a batch of test rows.
     pub evaluate: PlanId,
     /// Test rows through the code without noise.
@@ -43,6 +45,13 @@ pub struct ApplyingPlans {
     pub weigh: Option<PlanId>,
     /// The parts of the prior, if it has some.
     pub prior: Option<PlanId>,
+}
+
+impl TrainingPlans {
+    /// The training step of a bucket, shortest first.
+    pub fn of_bucket(&self, bucket: usize) -> PlanId {
+        self.shorter.get(bucket).copied().unwrap_or(self.train)
+    }
 }
 
 /// How rows that codes are inferred for were seen.
@@ -89,6 +98,8 @@ pub struct Vae<P = TrainingPlans> {
     pub metrics: MetricColumns,
     /// Whether rows come with half of the width of the interval around each value, behind their values.
     pub intervals: bool,
+    /// The buckets of the training rows, shortest texts first.
+    pub buckets: Vec<Bucket>,
     /// The training rows.
     pub train_data: TensorId,
     /// The test rows.
@@ -162,13 +173,22 @@ impl Labels {
 impl Vae {
     /// Builds the plans that train a model.
     pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, as_trained(spec, Noise::Drawn))?.build(Builder::training)
+        Self::training(spec, train, data, Noise::Drawn)
     }
 
     /// Builds the plans that train a model, with noise from [`Vae::noise`] instead of drawn: for comparisons with other
     /// programs.
     pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, as_trained(spec, Noise::Given))?.build(Builder::training)
+        Self::training(spec, train, data, Noise::Given)
+    }
+
+    fn training(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, noise: Noise) -> Result<Self, PlanError> {
+        // A network that cannot have buckets has none.
+        let specs: Option<Vec<VaeSpec>> = train.buckets.iter().map(|bucket| spec.of_tokens(bucket.tokens)).collect();
+        let specs = specs.unwrap_or_default();
+        let mut builder = Builder::new(spec, train, data, as_trained(spec, noise))?;
+        builder.buckets = specs.iter().zip(&train.buckets).collect();
+        builder.build(Builder::training)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{ApplyingPlans, Generation, Inference, Labels, Seen, TrainingPlans};
 use crate::model::likelihood::TableNodes;
 use crate::model::network::{self, Encoded, Inputs, LatentDraws, Noise, Told};
 use crate::model::objective::{self, Losses};
-use crate::model::spec::{Objective, Penalty};
+use crate::model::spec::{Bucket, Objective, Penalty, VaeSpec};
 use crate::model::{layers, prior, step};
 
 /// Plans in the order of their numbers.
@@ -22,11 +22,20 @@ impl Numbered {
     }
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     pub(super) fn training(&mut self) -> Result<(Vec<StepPlan>, TrainingPlans), PlanError> {
         let mut all = Numbered(Vec::new());
+        let mut of_buckets = Vec::new();
+        for (spec, bucket) in self.buckets.clone() {
+            of_buckets.push(all.add(self.train_in(spec, bucket)?));
+        }
+        let train = match of_buckets.pop() {
+            Some(longest) => longest,
+            None => all.add(self.train("train")?),
+        };
         let plans = TrainingPlans {
-            train: all.add(self.train()?),
+            train,
+            shorter: of_buckets,
             evaluate: all.add(self.evaluate("evaluate", Noise::Drawn, true)?),
             reconstruct: all.add(self.reconstruct()?),
             sample: match self.spec.objective {
@@ -74,7 +83,11 @@ impl Builder<'_> {
             Some(augment) => batch::augmented(tensors, data, x, binarise, augment),
             None => batch::gather(tensors, data, x, width, binarise),
         };
-        self.gathered(rows, |labels| labels.train)
+        let mut ops = self.gathered(rows, |labels| labels.train)?;
+        if let Some(rows) = &self.rows {
+            ops = ops.into_iter().map(|op| batch::of_rows(op, rows.clone())).collect::<Result<_, _>>()?;
+        }
+        Ok(ops)
     }
 
     /// Gathers a batch of test rows.
@@ -144,8 +157,27 @@ impl Builder<'_> {
         (encoded, losses, kept)
     }
 
+    /// A step of texts of one bucket: it goes as far as the longest of them.
+    fn train_in(&mut self, spec: &'a VaeSpec, bucket: &Bucket) -> Result<StepPlan, PlanError> {
+        let whole = (self.spec, self.x, self.x_of_draws);
+        let batch = self.train.batch;
+        self.x = self.program.lowering.shared("x", &[batch, bucket.tokens]);
+        if self.x_of_draws.is_some() {
+            let rows = batch * self.draws.samples;
+            self.x_of_draws = Some(self.program.lowering.shared("x of draws", &[rows, bucket.tokens]));
+        }
+        // Rows that are streamed lie in the order of the steps, whatever their bucket is.
+        let is_resident = self.buckets.last().is_some_and(|(_, last)| last.rows.end == self.data.train_rows);
+        self.rows = is_resident.then(|| bucket.rows.clone());
+        self.spec = spec;
+        let plan = self.train(&format!("train up to {}", bucket.tokens));
+        self.rows = None;
+        (self.spec, self.x, self.x_of_draws) = whole;
+        plan
+    }
+
     /// A step: the batch, the losses, their gradients, the update.
-    fn train(&mut self) -> Result<StepPlan, PlanError> {
+    fn train(&mut self, name: &str) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
         let spec = self.spec;
         let inputs = Inputs { word_dropout: spec.word_dropout, ..inputs };
@@ -161,7 +193,7 @@ impl Builder<'_> {
             behind.push(optimizer::multiplier(&self.program.lowering.tensors, multiplier, kl, limit)?);
         }
         behind.extend(self.program.update(0)?);
-        self.program.plan("train", &g, &kept, [gather, behind])
+        self.program.plan(name, &g, &kept, [gather, behind])
     }
 
     /// The losses of a batch of test rows.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wgvae_data::{Dataset, Shape};
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
+use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, Step, StepScalars};
 use wgvae_engine::platform::Instant;
 use wgvae_engine::session::{Session, initial_weights};
 
@@ -80,7 +80,7 @@ impl Trainer {
     /// Writes the data and the initial weights to the device. Rows that do not fit in the plans' tensors stay on the
     /// host and are streamed.
     pub fn new(config: &Config, data: Dataset, vae: Vae, mut session: Session) -> Result<Self, TrainError> {
-        let schedule = StepSchedule::new(config, data.train.rows, data.test.rows);
+        let schedule = StepSchedule::new(config, data.train.rows, data.test.rows).in_buckets(&vae.buckets);
         let (shape, params) = (data.shape, &vae.program.params);
         let first_rows = first_rows(params, &data.train, shape.len(), config.train.seed);
         let feed = Feed::new(data, &vae, config.train.batch, &mut *session)?;
@@ -380,9 +380,14 @@ impl Trainer {
             while in_flight < SUBMITS_IN_FLIGHT && next < end && goes_on() {
                 let most = self.feed.most_steps().min(self.steps_per_submit);
                 let count = (end - next).min(most as u64);
-                let steps = (next..next + count).map(|step| self.schedule.train(step)).collect();
-                let scalars = self.feed.stage(steps, &mut *self.session)?;
-                self.session.submit(&self.vae.plans.train.steps(scalars))?;
+                let of_step = |step| (self.schedule.bucket(step), self.schedule.train(step));
+                let steps: Vec<(usize, StepScalars)> = (next..next + count).map(of_step).collect();
+                let scalars = self.feed.stage(&steps, &mut *self.session)?;
+                let plan = |bucket: usize| self.vae.plans.of_bucket(bucket);
+                let steps = steps.iter().zip(scalars);
+                let steps: Vec<Step> =
+                    steps.map(|((bucket, _), scalars)| Step { plan: plan(*bucket), scalars }).collect();
+                self.session.submit(&steps)?;
                 next += count;
                 in_flight += 1;
             }

@@ -12,7 +12,7 @@ use wgvae_engine::plan::{MISSING, Program};
 use crate::common;
 use crate::graph::harness::{numbers, same};
 
-fn config(toml: &str) -> Config {
+pub fn config(toml: &str) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), toml).unwrap();
     Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap()

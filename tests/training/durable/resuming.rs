@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use wgvae::config::Config;
-use wgvae::data::Dataset;
+use wgvae::data::{Dataset, InMemory};
 use wgvae::run::{self, Error, Resume, RunOptions};
 use wgvae::train::{Checkpoint, DeviceOptions, Event, Identity, TrainError};
 use wgvae_data::disk::System;
@@ -73,6 +73,43 @@ fn a_run_cut_anywhere_ends_with_the_same_model() {
         }
     }
     assert!(cuts > 200);
+}
+
+/// Texts in buckets, too: all of them on the device or streamed to it, a run that is cut has the same model in the end.
+#[test]
+fn texts_in_buckets_are_streamed_and_cut_with_the_same_model() {
+    let text = |i: usize| "ab+c".repeat(1 + i % 6 / 5 * 5)[..1 + i % 6 / 5 * 15 + i % 4].to_string();
+    let data = || InMemory::texts("lines", (0..120).map(text)).dataset().unwrap();
+    let model_of = "[model]\nencoder = [\"embed 3\", \"gru 4\", \"last\"]\nlatent = 2\nlikelihood = \"tokens\"";
+    let config = Config::resolve(
+        None,
+        None,
+        format!("{model_of}\n[train]\nbatch = 6\nsteps = 60\nbuckets = 3").parse().unwrap(),
+    )
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut models = Vec::new();
+    for resident in [None, Some(1)] {
+        for cut in [u64::MAX, 13] {
+            let path = folder.path().join(format!("{resident:?} {cut}"));
+            let mut options = options(&path);
+            options.device.resident = resident;
+            let mut buckets = 0;
+            let watch = |event: Event<'_>| match event {
+                Event::Start(start) => buckets = start.buckets.len(),
+                Event::Progress { report, .. } => options.stop.store(report.step > cut, Ordering::Relaxed),
+                _ => {}
+            };
+            run::train(config.clone(), data(), &options, watch).unwrap();
+            assert!(buckets > 1, "short ones, and long ones");
+            options.stop.store(false, Ordering::Relaxed);
+            if cut < u64::MAX {
+                run::resume(Resume::open(&path).unwrap(), data(), &options, |_| ()).unwrap();
+            }
+            models.push(model(&path));
+        }
+    }
+    assert!(models.iter().all(|other| *other == models[0]));
 }
 
 /// A damaged checkpoint is named and the one before it used; without a good one, training starts again.

@@ -185,7 +185,7 @@ pub enum Kind {
     RecurrentBack {
         /// The layer.
         layer: Recurrent,
-        /// The gradient of the states.
+        /// The gradient of the states, or `(B, H)` that of those after the last turn, which alone have one.
         d: Node,
         /// The states.
         of: Node,

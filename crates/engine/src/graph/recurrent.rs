@@ -1,6 +1,6 @@
 //! Nodes of recurrent layers.
 
-use super::{Argument, Axis, Graph, Kind, Name, Node, Region};
+use super::{Argument, Axis, Graph, Kind, Name, Node, Region, Scalar};
 use crate::plan::{Cell, Function, Orientation, Recurrent, Windows};
 
 /// The inputs of a recurrent layer over B sequences of T times, with H units and G gates.
@@ -90,6 +90,18 @@ impl Graph {
     pub(super) fn kept(&mut self, of: Node, layer: Recurrent) -> Node {
         let ([rows, units], name) = (self.shape(of), format!("{}.kept", self.name(of)));
         self.result_as(of, 1, [rows, layer.cell.kept() * units], name)
+    }
+
+    /// The gradient `(B, H)` of the states after the last turn, if a gradient `(B T, H)` has zeros for all others.
+    pub(super) fn of_last_turn(&self, d: Node, layer: Recurrent) -> Option<Node> {
+        let Kind::Reshape { of } = *self.kind(d) else { return None };
+        let Kind::Sum(parts) = self.kind(of) else { return None };
+        let units = self.shape(d)[1];
+        let [(Region::Whole, zeros), (Region::Columns(start), only)] = parts[..] else { return None };
+        let Kind::Map { inputs, .. } = self.kind(zeros) else { return None };
+        let is_zero = matches!(inputs[..], [zero] if *self.kind(zero) == Kind::Scalar(Scalar::Constant(0.0)));
+        let time = if layer.reverse { 0 } else { layer.steps as usize - 1 };
+        (is_zero && start == time * units && self.shape(only)[1] == units).then_some(only)
     }
 
     /// The gradient of the gates, of the recurrent product, and the part of the start's that goes past it.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Argument, Axis, Graph, Kind, Node, Region};
+use super::{Argument, Axis, Graph, Kind, Node, Region, Scalar};
 use crate::plan::{Function, Gradient, Orientation, Saved};
 
 /// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
@@ -167,7 +167,10 @@ impl Tape<'_> {
                 self.give(of, Region::Whole, d);
             }
             Kind::Recurrent { layer, gates, weight, bias, start, .. } => {
-                let d = self.whole(d, shape);
+                let d = match self.graph.of_last_turn(d, layer) {
+                    Some(of_last) => of_last,
+                    None => self.whole(d, shape),
+                };
                 let [d_gates, d_hidden, carry] = self.graph.recurrent_back(d, node, layer, weight, start);
                 let name = self.graph.full_name(node).stem().to_string();
                 let start = start.map(|start| (start, self.graph.recurrent_d_first(d_hidden, layer, &name)));
@@ -205,7 +208,11 @@ impl Tape<'_> {
                 self.give(table, Region::Whole, d);
             }
             Kind::CrossEntropy { of, ids } => {
-                let d = self.whole(d, shape);
+                // A constant needs no number for each row.
+                let d = match self.graph.kind(d) {
+                    Kind::Scalar(Scalar::Constant(_)) => d,
+                    _ => self.whole(d, shape),
+                };
                 let d = self.graph.cross_entropy_back(d, node, [of, ids]);
                 self.give(of, Region::Whole, d);
             }

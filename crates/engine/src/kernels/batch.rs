@@ -7,9 +7,9 @@ use crate::plan::{Dtype, Gather, Grid, Kernel, Op, PlanError, StepScalars, Tenso
 params! {
     /// `Params` of `batch.wgsl`.
     pub struct BatchParams {
-        /// Rows of the data set.
+        /// Rows that batches are of.
         count: u32,
-        /// Columns of the data set.
+        /// Columns of the batch.
         width: u32,
         /// Words per row of packed bytes.
         words: u32,
@@ -29,11 +29,15 @@ params! {
         batch: u32,
         /// How many neighbouring rows of the batch are the same row of the data set.
         samples: u32,
+        /// The first of the rows that batches are of.
+        first: u32,
+        /// Floats from one row of the data set to the next.
+        stride: u32,
     }
 }
 
 impl BatchParams {
-    /// The parameters of a gather that changes nothing: rows and columns of the data set, words of its rows, rows of
+    /// The parameters of a gather that changes nothing: rows of the data set, columns of the batch, words of a row, rows of
     /// the batch.
     fn of_rows(label: &str, [count, width, words, batch]: [usize; 4]) -> Result<Self, PlanError> {
         let fits = |extent: usize| index_fits(label, extent);
@@ -44,6 +48,7 @@ impl BatchParams {
             half_bits: half_bits(count),
             batch: fits(batch)?,
             samples: 1,
+            stride: fits(width)?,
             ..bytemuck::Zeroable::zeroed()
         })
     }
@@ -97,8 +102,8 @@ fn scramble(value: u32) -> u32 {
     h ^ (h >> 16)
 }
 
-/// A keyed permutation of `0..count`.
-fn permute(position: u32, count: u32, half_bits: u32, key: [u32; 2]) -> u32 {
+/// A keyed permutation of `0..count`, whose positions have twice `half_bits` bits.
+pub fn permute(position: u32, count: u32, half_bits: u32, key: [u32; 2]) -> u32 {
     let mask = (1 << half_bits) - 1;
     let mut value = position;
     loop {
@@ -114,8 +119,8 @@ fn permute(position: u32, count: u32, half_bits: u32, key: [u32; 2]) -> u32 {
     }
 }
 
-/// `x` from `data`, both of `width` D: `(B, ceil(D / 4))` from `(N, ceil(D / 4))` words of bytes, or `(B, D)` from `(N,
-/// D)` floats.
+/// `x` from `data`, `width` D numbers of each row: `(B, ceil(D / 4))` from `(N, ceil(D / 4))` words of bytes, or `(B, D)` from
+/// the first of `(N, S)` floats.
 pub fn gather(
     tensors: &TensorTable,
     data: TensorId,
@@ -131,7 +136,8 @@ pub fn gather(
         Dtype::U32 => (Gather::Levels, ["bytes", "x_bytes"], words_per_row(width)),
         Dtype::F32 => (Gather::Floats, ["floats", "x"], width),
     };
-    if source.shape != [count, stride] {
+    let of_row = source.shape[1];
+    if of_row < stride || gather == Gather::Levels && of_row > stride {
         return Err(PlanError::Shape {
             op: label.to_string(),
             tensor: source.name.clone(),
@@ -141,8 +147,9 @@ pub fn gather(
     }
     tensors.expect_dtype(label, x, tensors.dtype(data))?;
     tensors.expect_shape(label, x, &[batch, stride])?;
-    index_fits(label, count * stride)?;
+    index_fits(label, count * of_row)?;
     let params = BatchParams::of_rows(label, [count, width, words_per_row(width), batch])?;
+    let params = BatchParams { stride: index_fits(label, of_row)?, ..params };
     Ok(Op::new(label, Kernel::Batch(gather, binarise), Grid::Rows(batch))
         .read(source_name, data)
         .touching(batch * stride)
@@ -195,6 +202,13 @@ pub fn augmented(
 /// Changes a gather so that each row stands `samples` times in the batch, unchanged: `x (B S, ..)`.
 pub fn repeated(op: Op, samples: usize) -> Result<Op, PlanError> {
     let params = BatchParams { samples: index_fits(&op.label, samples)?, ..BatchParams::of(&op) };
+    Ok(op.params(params.block()))
+}
+
+/// Changes a gather so that its batches are of some of the rows, which lie next to each other.
+pub fn of_rows(op: Op, rows: std::ops::Range<usize>) -> Result<Op, PlanError> {
+    let [first, count] = [rows.start, rows.len()].map(|n| index_fits(&op.label, n));
+    let params = BatchParams { first: first?, count: count?, half_bits: half_bits(rows.len()), ..BatchParams::of(&op) };
     Ok(op.params(params.block()))
 }
 

@@ -26,22 +26,29 @@ fn expect_a_row(tensors: &TensorTable, label: &str, id: TensorId, rows: usize) -
     tensors.expect_dtype(label, id, Dtype::F32)
 }
 
-/// The op of a pass over `x (R, V)`, with one `loss` and two `sums` a row.
+/// The gradient of each loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LossGradient {
+    /// `(R)`: a number a row.
+    Each(TensorId),
+    /// One number for all rows.
+    Constant(f32),
+}
+
+/// The op of a pass over `x (R, V)`, with two `sums` a row.
 fn op(
     tensors: &TensorTable,
     label: String,
-    pass: Pass,
-    [x, ids]: [TensorId; 2],
-    [loss, sums]: [TensorId; 2],
+    kernel: impl FnOnce(bool) -> CrossEntropy,
+    [x, ids, sums]: [TensorId; 3],
 ) -> Result<Op, PlanError> {
     let (rows, cols) = tensors.matrix(&label, x)?;
     tensors.expect(&label, x, &[rows, cols])?;
     expect_a_row(tensors, &label, ids, rows)?;
-    expect_a_row(tensors, &label, loss, rows)?;
     tensors.expect(&label, sums, &[rows, 2])?;
     index_fits(&label, rows * cols)?;
     let params = CrossEntropyParams { rows: index_fits(&label, rows)?, cols: index_fits(&label, cols)? };
-    let kernel = CrossEntropy { pass, wide: cols >= WIDE };
+    let kernel = kernel(cols >= WIDE);
     let grid = match kernel {
         CrossEntropy { wide: true, .. } => Grid::Rows(rows),
         CrossEntropy { pass: Pass::Forward, .. } => Grid::Elements(rows),
@@ -61,7 +68,8 @@ pub fn cross_entropy(
     label: impl Into<String>,
     [x, ids, loss, sums]: [TensorId; 4],
 ) -> Result<Op, PlanError> {
-    let op = op(tensors, label.into(), Pass::Forward, [x, ids], [loss, sums])?;
+    let op = op(tensors, label.into(), |wide| CrossEntropy::new(Pass::Forward, wide, None), [x, ids, sums])?;
+    expect_a_row(tensors, &op.label, loss, tensors.get(x).shape[0])?;
     Ok(op.write("loss", loss).write("sums", sums))
 }
 
@@ -69,10 +77,16 @@ pub fn cross_entropy(
 pub fn back(
     tensors: &TensorTable,
     label: impl Into<String>,
-    [d_loss, x, ids, kept, d_x]: [TensorId; 5],
+    d_loss: LossGradient,
+    [x, ids, kept, d_x]: [TensorId; 4],
 ) -> Result<Op, PlanError> {
     let label = label.into();
     tensors.expect(&label, d_x, &tensors.get(x).shape)?;
-    let op = op(tensors, label, Pass::Backward, [x, ids], [d_loss, kept])?;
-    Ok(op.read("d_loss", d_loss).read("kept", kept).write("d_x", d_x))
+    let d = if let LossGradient::Constant(d) = d_loss { Some(d) } else { None };
+    let mut op = op(tensors, label, |wide| CrossEntropy::new(Pass::Backward, wide, d), [x, ids, kept])?;
+    if let LossGradient::Each(d_loss) = d_loss {
+        expect_a_row(tensors, &op.label, d_loss, tensors.get(x).shape[0])?;
+        op = op.read("d_loss", d_loss);
+    }
+    Ok(op.read("kept", kept).write("d_x", d_x))
 }

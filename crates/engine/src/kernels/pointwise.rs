@@ -66,6 +66,7 @@ impl Body {
                     let each = each as usize;
                     vec![rows / each, words_per_row(each * cols)]
                 }
+                Index::Repeated { rows: each } => vec![rows / each as usize, cols],
                 Index::PerRow => vec![rows],
                 Index::PerColumn => vec![cols],
                 Index::Once => vec![1],

@@ -39,8 +39,10 @@ pub struct Forward {
 /// The tensors of the gradient.
 #[derive(Debug, Clone, Copy)]
 pub struct Back {
-    /// `(B T, H)`
+    /// `(B T, H)`, or `(B, H)` where only the states after the last turn have a gradient.
     pub d_states: TensorId,
+    /// Whether only these have one.
+    pub of_end: bool,
     /// The layer's own, see [`Forward`].
     pub weight: TensorId,
     /// As in [`Forward`].
@@ -104,6 +106,7 @@ pub fn forward(
         pass: Pass::Forward,
         has_start: of.start.is_some(),
         has_lengths: of.lengths.is_some(),
+        of_end: false,
     };
     let mut op = op(label, kernel, [batch, steps, units])?
         .read("gates", of.gates)
@@ -123,10 +126,10 @@ pub fn forward(
 /// The gradients of the gates, of the recurrent product and of the start.
 pub fn back(tensors: &TensorTable, label: impl Into<String>, layer: Recurrent, of: Back) -> Result<Op, PlanError> {
     let label = label.into();
-    let [batch, steps, units] = sizes(tensors, &label, layer, of.d_states)?;
+    let [batch, steps, units] = sizes(tensors, &label, layer, of.states)?;
     let (rows, gates, kept) = (batch * steps, layer.cell.gates() * units, layer.cell.kept() * units);
     let shapes: [(TensorId, &[usize]); 5] = [
-        (of.states, &[rows, units]),
+        (of.d_states, &[if of.of_end { batch } else { rows }, units]),
         (of.weight, &[gates, units]),
         (of.kept, &[rows, kept]),
         (of.d_gates, &[rows, gates]),
@@ -134,7 +137,8 @@ pub fn back(tensors: &TensorTable, label: impl Into<String>, layer: Recurrent, o
     ];
     expect_all(tensors, &label, &shapes)?;
     expect_start(tensors, &label, layer, of.start, [batch, units])?;
-    let kernel = RecurrentKernel { layer, pass: Pass::Backward, has_start: of.start.is_some(), has_lengths: false };
+    let has_start = of.start.is_some();
+    let kernel = RecurrentKernel { layer, pass: Pass::Backward, has_start, has_lengths: false, of_end: of.of_end };
     let mut op = op(label, kernel, [batch, steps, units])?
         .read("weight", of.weight)
         .read("d_states", of.d_states)

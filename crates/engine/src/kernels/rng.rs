@@ -44,6 +44,8 @@ pub enum Stream {
     Importance = 11,
     /// Masks of the bits that draws come from where rows are compressed.
     BitsBack = 12,
+    /// The order of the buckets that steps take their rows from.
+    Buckets = 13,
 }
 
 /// The bit of the counter that keeps the draws which drop tokens apart from normal draws of the same number.

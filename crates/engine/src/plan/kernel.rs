@@ -200,6 +200,20 @@ pub struct CrossEntropy {
     pub pass: Pass,
     /// Whether a row has a workgroup; else it has an invocation, and its gradient an invocation an element.
     pub wide: bool,
+    /// The gradient of every loss, as the bits of an f32, where it is a constant.
+    d: Option<u32>,
+}
+
+impl CrossEntropy {
+    /// A pass; that of the gradient may take one number for the gradients of all losses.
+    pub fn new(pass: Pass, wide: bool, d: Option<f32>) -> Self {
+        Self { pass, wide, d: d.map(f32::to_bits) }
+    }
+
+    /// The gradient of every loss, where it is a constant.
+    pub fn d(self) -> Option<f32> {
+        self.d.map(f32::from_bits)
+    }
 }
 
 /// Sums over the windows of images, channel by channel, times a factor.
@@ -222,6 +236,13 @@ impl Pool {
     /// The factor that the sums are multiplied by.
     pub fn factor(&self) -> f32 {
         f32::from_bits(self.factor)
+    }
+
+    /// How many rows each row is copied to, if the pool does nothing else.
+    pub fn repeats(&self) -> Option<u32> {
+        let Windows { image: [height, width, _], positions, kernel, padding, .. } = self.windows;
+        let is_copy = self.pass == Pass::Backward && self.factor() == 1.0 && positions == [1; 2] && padding == [0; 2];
+        (is_copy && kernel == [height, width]).then_some(height * width)
     }
 
     /// Returns the pool in the other direction, which is the gradient of this one.
@@ -354,10 +375,10 @@ impl Kernel {
             Kernel::Batch(Gather::Floats, _) => "gather_floats",
             Kernel::Batch(Gather::Classes, _) => "gather_classes",
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
-            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: false }) => "cross_entropy",
-            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: true }) => "cross_entropy_wide",
-            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => "cross_entropy_back",
-            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: true }) => "cross_entropy_back_wide",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: false, .. }) => "cross_entropy",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: true, .. }) => "cross_entropy_wide",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false, .. }) => "cross_entropy_back",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: true, .. }) => "cross_entropy_back_wide",
             Kernel::Embed(Pass::Forward) => "embed",
             Kernel::Embed(Pass::Backward) => "embed_back",
             Kernel::Gemm(gemm) => gemm.orientation.name(),

@@ -90,6 +90,8 @@ pub enum Grid {
 /// A rule by which two ops become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FuseRule {
+    /// A map or an epilogue reads a row in place of its copies.
+    Repeat,
     /// A number per column that is added to a product becomes its bias.
     Bias,
     /// A map of a map's result is merged into it.
@@ -106,12 +108,20 @@ pub enum FuseRule {
 
 impl FuseRule {
     /// Every rule, in the order in which they are tried.
-    pub const ALL: [FuseRule; 6] =
-        [FuseRule::Bias, FuseRule::Chain, FuseRule::Epilogue, FuseRule::PartialSums, FuseRule::RowSum, FuseRule::Rows];
+    pub const ALL: [FuseRule; 7] = [
+        FuseRule::Repeat,
+        FuseRule::Bias,
+        FuseRule::Chain,
+        FuseRule::Epilogue,
+        FuseRule::PartialSums,
+        FuseRule::RowSum,
+        FuseRule::Rows,
+    ];
 
     /// The name that listings show.
     pub fn name(self) -> &'static str {
         match self {
+            FuseRule::Repeat => "repeat",
             FuseRule::Bias => "bias",
             FuseRule::Chain => "chain",
             FuseRule::Epilogue => "epilogue",
@@ -124,6 +134,7 @@ impl FuseRule {
     /// Says in one sentence what the rule does.
     pub fn summary(self) -> &'static str {
         match self {
+            FuseRule::Repeat => "a pointwise op reads each row several times in place of copies of it",
             FuseRule::Bias => "a vector added to every row of a product becomes the product's bias",
             FuseRule::Chain => "a pointwise op that reads what another makes becomes one op with it",
             FuseRule::Epilogue => "a pointwise op that reads a product becomes the product's epilogue",

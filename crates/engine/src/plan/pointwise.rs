@@ -24,6 +24,11 @@ pub enum Index {
         /// Rows of an image.
         rows: u32,
     },
+    /// `(M / rows, N)`: each row stands for so many neighbouring rows of the space.
+    Repeated {
+        /// Rows of the space for each row.
+        rows: u32,
+    },
     /// `(M, 1)`: one number per row.
     PerRow,
     /// `(1, N)`: one number per column.
@@ -191,6 +196,7 @@ impl fmt::Display for Index {
             Index::Columns { stride, offset } => write!(f, "[{offset}:{stride}]"),
             Index::Levels => write!(f, "[levels]"),
             Index::LevelsOf { rows } => write!(f, "[levels:{rows}]"),
+            Index::Repeated { rows } => write!(f, "[row/{rows}]"),
             Index::PerRow => write!(f, "[row]"),
             Index::PerColumn => write!(f, "[col]"),
             Index::Once => write!(f, "[0]"),

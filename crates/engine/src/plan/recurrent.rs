@@ -70,4 +70,6 @@ pub struct RecurrentKernel {
     pub has_start: bool,
     /// Whether rows have lengths of their own; only the forward pass needs to know.
     pub has_lengths: bool,
+    /// Whether only the states after the last turn have a gradient.
+    pub of_end: bool,
 }

@@ -149,8 +149,10 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Kernel::Recurrent(kernel) => return vec![recurrent::source(op, *kernel, on)],
         Kernel::Reduce(Reduce::Columns) if is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, RNG, include_str!("../../../../shaders/batch.wgsl")].join("\n"),
-        Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => {
-            [CROSS_ENTROPY, include_str!("../../../../shaders/cross_entropy_back.wgsl")].join("\n")
+        Kernel::CrossEntropy(of @ CrossEntropy { pass: Pass::Backward, wide, .. }) => {
+            let d = of.d().map_or_else(String::new, |d| format!("{d:?}f"));
+            let context = minijinja::context! { each => d.is_empty(), d, wide };
+            [CROSS_ENTROPY, &template::render("cross_entropy_back.wgsl", context)].join("\n")
         }
         Kernel::CrossEntropy(_) => CROSS_ENTROPY.to_string(),
         Kernel::Norm(..) => [TREE, include_str!("../../../../shaders/norm.wgsl")].join("\n"),
@@ -186,11 +188,12 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Grid::Rows(rows) => on.fold(rows as u64),
         Grid::Elements(count) => on.fold((count as u64).div_ceil(elements.into())),
     };
-    let count = match op.kernel {
+    let inside = match op.kernel {
         Kernel::Reduce(Reduce::Rows(count) | Reduce::Report(count)) => count.to_string(),
+        Kernel::CrossEntropy(of) => of.d().map_or_else(String::new, |d| format!(" d={d:?}")),
         _ => String::new(),
     };
     let named: Vec<String> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let variant = format!("{}{count} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
+    let variant = format!("{}{inside} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
     vec![Source { variant, text, constants, groups, ..Source::default() }]
 }

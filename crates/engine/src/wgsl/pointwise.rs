@@ -42,7 +42,7 @@ pub(super) fn declarations(program: &Pointwise, wide: bool) -> String {
             let element = match input.index {
                 Index::Levels | Index::LevelsOf { .. } => "u32",
                 Index::PerRow | Index::Once => "f32",
-                Index::Whole | Index::Columns { .. } | Index::PerColumn => float,
+                Index::Whole | Index::Columns { .. } | Index::Repeated { .. } | Index::PerColumn => float,
             };
             declare(FIRST_IN + i, "read", name, element);
         }
@@ -138,6 +138,7 @@ impl Writer<'_> {
         match index {
             Index::Columns { stride, offset: 0 } => format!("row * {stride}u"),
             Index::Columns { stride, offset } => format!("row * {stride}u + {offset}u"),
+            Index::Repeated { rows } => format!("row / {rows}u * cols"),
             _ => "row * cols".into(),
         }
     }

@@ -28,14 +28,14 @@ pub(super) fn source(op: &Op, kernel: RecurrentKernel, on: Capabilities) -> Sour
         shares => shares,
     };
     let (backward, reverse) = (kernel.pass == Pass::Backward, kernel.layer.reverse);
-    let (has_start, has_lengths) = (kernel.has_start, kernel.has_lengths);
+    let RecurrentKernel { has_start, has_lengths, of_end, .. } = kernel;
     let body = template::render(
         "recurrent.wgsl",
         minijinja::context! {
-            entry => op.kernel.entry(), cell, backward, reverse, has_start, has_lengths, units, rows, wide, shares,
+            entry => op.kernel.entry(), cell, backward, reverse, has_start, has_lengths, of_end, units, rows, wide, shares,
         },
     );
-    let marks = [(reverse, " reverse"), (has_start, " start"), (has_lengths, " lengths")];
+    let marks = [(reverse, " reverse"), (has_start, " start"), (has_lengths, " lengths"), (of_end, " end")];
     let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
     Source {
         variant: format!("{} {units}{marks} rows={rows} WG={lanes}", op.kernel.name()),

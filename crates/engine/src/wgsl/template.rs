@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 /// Every template, by its name.
-pub const TEMPLATES: [(&str, &str); 17] = [
+pub const TEMPLATES: [(&str, &str); 18] = [
     ("attention.wgsl", include_str!("../../../../shaders/attention.wgsl.jinja")),
+    ("cross_entropy_back.wgsl", include_str!("../../../../shaders/cross_entropy_back.wgsl.jinja")),
     ("gemm.wgsl", include_str!("../../../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../../../shaders/gemm_plain.wgsl.jinja")),

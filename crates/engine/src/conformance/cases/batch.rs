@@ -1,7 +1,7 @@
 //! Cases of `batch`.
 
 use crate::conformance::case::{Case, Fill, Tolerance};
-use crate::kernels::batch::{Augment, augmented, classes, gather, repeated, words_per_row};
+use crate::kernels::batch::{Augment, augmented, classes, gather, of_rows, repeated, words_per_row};
 use crate::plan::{Binarise, Dtype, StepScalars};
 
 /// The family's cases.
@@ -59,6 +59,22 @@ pub(super) fn cases() -> Vec<Case> {
         let labels = case.input("labels", &[count, 1], Dtype::U32, Fill::Below(width as u32));
         let x = case.output("x", &[batch, width], Tolerance::Relative(0.0));
         case.op(|t| classes(t, labels, x));
+        all.push(case);
+    }
+    // The first numbers of some of the rows, and their classes.
+    for (rows, batch, width, offset, shuffle) in
+        [(3..7, 5, 3, 2, 1), (0..1, 4, 1, 0, 1), (20..90, 33, 9, 60, 1), (4..9, 5, 2, 0, 0)]
+    {
+        let keys = StepScalars { shuffle_key: [21, 22], next_shuffle_key: [31, 32], ..StepScalars::default() };
+        let step = StepScalars { shuffle, offset, rows: batch as u32, ..keys };
+        let mut case = Case::new(format!("batch/rows {rows:?} batch {batch} of {width} at {offset}"), step);
+        let data = case.input("data", &[100, 11], Dtype::F32, Fill::Levels);
+        let labels = case.input("labels", &[100, 1], Dtype::U32, Fill::Below(width as u32));
+        let x = case.output("x", &[batch, width], Tolerance::Relative(0.0));
+        let of = rows.clone();
+        case.op(|t| of_rows(gather(t, data, x, width, Binarise::None)?, of));
+        let x = case.output("of classes", &[batch, width], Tolerance::Relative(0.0));
+        case.op(|t| of_rows(classes(t, labels, x)?, rows));
         all.push(case);
     }
     for ((height, image_width, channels), shift, flip, noise, binarise) in [

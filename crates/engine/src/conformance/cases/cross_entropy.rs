@@ -1,7 +1,7 @@
 //! Cases of `cross_entropy`.
 
 use crate::conformance::case::{Case, Fill, Tolerance};
-use crate::kernels::cross_entropy::{back, cross_entropy};
+use crate::kernels::cross_entropy::{LossGradient, back, cross_entropy};
 use crate::plan::{Dtype, StepScalars};
 
 /// The family's cases.
@@ -41,7 +41,9 @@ pub(super) fn cases() -> Vec<Case> {
         let d_loss = case.input("d_loss", &[rows], Dtype::F32, Fill::Spread(1.0));
         let d_x = case.output("d_x", &[rows, cols], tight);
         case.op(|t| cross_entropy(t, "cross entropy", [x, ids, loss, sums]));
-        case.op(|t| back(t, "cross entropy back", [d_loss, x, ids, sums, d_x]));
+        case.op(|t| back(t, "cross entropy back", LossGradient::Each(d_loss), [x, ids, sums, d_x]));
+        let even = case.output("d_x by a constant", &[rows, cols], tight);
+        case.op(|t| back(t, "cross entropy back by a constant", LossGradient::Constant(-0.3), [x, ids, sums, even]));
         case.timed(what == "timed")
     })
     .collect();

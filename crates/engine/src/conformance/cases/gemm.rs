@@ -46,6 +46,9 @@ pub(super) fn cases() -> Vec<Case> {
         all.push(d_input_case(9, 17, 12, activation));
         all.push(tied_case(9, 12, 17, activation));
     }
+    for (rows, inputs, outputs) in [([3, 4], 5, 8), ([2, 7], 12, 17), ([9, 29], 64, 96)] {
+        all.push(repeated_case(rows, inputs, outputs));
+    }
     for (batch, inputs, latent) in [(1, 1, 1), (3, 5, 7), (64, 9, 8), (65, 8, 9), (13, 3, 131), (5, 259, 9)] {
         for noise in [Noise::Off, Noise::Drawn, Noise::Given] {
             all.push(latent_case(batch, inputs, latent, noise));
@@ -224,6 +227,24 @@ fn d_weight_case(batch: usize, inputs: usize, outputs: usize, accumulate: bool) 
         }
         Ok(op)
     });
+    case
+}
+
+/// A product to which a number is added that several rows share.
+fn repeated_case([rows, each]: [usize; 2], inputs: usize, outputs: usize) -> Case {
+    let batch = rows * each;
+    let mut case = Case::new(format!("gemm/repeated {rows}x{each}x{inputs}x{outputs}"), StepScalars::default());
+    let spread = Fill::Spread(1.0);
+    let x = case.input("x", &[batch, inputs], Dtype::F32, spread);
+    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, spread);
+    let bias = case.input("bias", &[outputs], Dtype::F32, spread);
+    let of_rows = case.input("of rows", &[rows, outputs], Dtype::F32, spread);
+    let y = case.output("y", &[batch, outputs], SUMS);
+    let mut epilogue = Epilogue::default();
+    let of_row = epilogue.input(of_rows, Index::Repeated { rows: each as u32 });
+    let sum = epilogue.call(Function::Add, &[Value::Product(0), of_row]);
+    epilogue.store(sum, y, Index::Whole);
+    case.op(|t| dense(t, Orientation::Nt, [x, weight, y], Some(bias), epilogue));
     case
 }
 

@@ -22,6 +22,8 @@ pub(super) fn cases() -> Vec<Case> {
         all.push(program_case(shape));
     }
     all.push(slice_case());
+    all.push(repeated_case([3, 4, 8]));
+    all.push(repeated_case([2, 3, 5]));
     // Enough draws to meet every branch of the generator's logarithm and cosine.
     all.push(function_case(Function::Normal(0), [997, 101], 0));
     all.push(function_case(Function::Loss(Loss::Bernoulli), [128, 784], 0).timed(true));
@@ -196,6 +198,17 @@ fn program_case([rows, cols]: [usize; 2]) -> Case {
     };
     let body = Body { program, reads: vec![both, grey], writes: vec![result, total], sums: vec![sum] };
     case.op(|t| map(t, "program", [rows, cols], body));
+    case
+}
+
+/// Rows that each stand for several.
+fn repeated_case([rows, each, cols]: [usize; 3]) -> Case {
+    let mut case = Case::new(format!("map/repeated {rows}x{each}x{cols}"), StepScalars::default());
+    let some = case.input("some", &[rows, cols], Dtype::F32, Fill::Spread(1.0));
+    let all = case.input("all", &[rows * each, cols], Dtype::F32, Fill::Spread(1.0));
+    let sum = case.output("sum", &[rows * each, cols], Tolerance::Relative(1e-6));
+    let inputs = [(some, Index::Repeated { rows: each as u32 }), (all, Index::Whole)];
+    case.op(|t| call(t, "add", [rows * each, cols], Function::Add, &inputs, &[sum]));
     case
 }
 

@@ -56,6 +56,14 @@ fn case(cell: Cell, of: &Sizes) -> Case {
     let d_hidden = (cell == Cell::Gru).then(|| case.output("d_hidden", &[all, gates], tolerance));
     let carry = case.output("carry", &[rows, cell.state() * units], tolerance);
     case.op(|t| forward(t, cell.name(), layer, Forward { gates: x, weight, bias, start, lengths, states, kept }));
-    case.op(|t| back(t, "back", layer, Back { d_states, weight, start, states, kept, d_gates, d_hidden, carry }));
+    let of_all = Back { d_states, of_end: false, weight, start, states, kept, d_gates, d_hidden, carry };
+    case.op(|t| back(t, "back", layer, of_all));
+    // The gradient of the last turn's states alone.
+    let d_states = case.input("d_last", &[rows, units], Dtype::F32, spread(1.0));
+    let d_gates = case.output("d_gates by the last", &[all, gates], tolerance);
+    let d_hidden = (cell == Cell::Gru).then(|| case.output("d_hidden by the last", &[all, gates], tolerance));
+    let carry = case.output("carry by the last", &[rows, cell.state() * units], tolerance);
+    let of_last = Back { d_states, of_end: true, d_gates, d_hidden, carry, ..of_all };
+    case.op(|t| back(t, "back by the last", layer, of_last));
     case.timed(units == 132)
 }

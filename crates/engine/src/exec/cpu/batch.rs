@@ -41,7 +41,7 @@ impl Rows {
         let p = &self.params;
         let r = place / p.samples as usize;
         let (width, words) = (p.width as usize, p.words as usize);
-        let source = row_of(r, p.count as usize, p.half_bits, at.step);
+        let source = p.first as usize + row_of(r, p.count as usize, p.half_bits, at.step);
         let first = (r * width) as u32;
         match self.gather {
             Gather::Classes => {
@@ -53,7 +53,7 @@ impl Rows {
                 }
             }
             Gather::Floats => {
-                let from = &at.memory.floats(self.data)[source * width..][..width];
+                let from = &at.memory.floats(self.data)[source * p.stride as usize..][..width];
                 let x = at.memory.floats_mut(self.x.part(place * width..(place + 1) * width));
                 let key = at.step.binarise_key;
                 match self.binarise {

@@ -5,7 +5,7 @@ use super::math::{exp_negative, ln, share};
 use super::memory::Region;
 use super::vector::vectorised;
 use crate::kernels::cross_entropy::CrossEntropyParams;
-use crate::plan::{Op, Pass, TensorTable};
+use crate::plan::{CrossEntropy, Op, Pass, TensorTable};
 
 /// Numbers of a task.
 const TASK: usize = 1 << 13;
@@ -26,16 +26,26 @@ pub(super) struct Rows {
 /// What only the forward, or only the backward pass has.
 enum Bound {
     Forward { loss: Region, sums: Region },
-    Backward { d_loss: Region, kept: Region, d_x: Region },
+    Backward { d_loss: LossSlope, kept: Region, d_x: Region },
+}
+
+/// The gradient of each loss, or of all.
+#[derive(Clone, Copy)]
+enum LossSlope {
+    Each(Region),
+    Constant(f32),
 }
 
 impl Rows {
-    pub fn new(op: &Op, tensors: &TensorTable, pass: Pass) -> Self {
+    pub fn new(op: &Op, tensors: &TensorTable, kernel: CrossEntropy) -> Self {
         let bound = |name| Region::bound(tensors, op, name);
         let p = CrossEntropyParams::of(op);
-        let pass = match pass {
+        let pass = match kernel.pass {
             Pass::Forward => Bound::Forward { loss: bound("loss"), sums: bound("sums") },
-            Pass::Backward => Bound::Backward { d_loss: bound("d_loss"), kept: bound("kept"), d_x: bound("d_x") },
+            Pass::Backward => {
+                let d_loss = kernel.d().map_or_else(|| LossSlope::Each(bound("d_loss")), LossSlope::Constant);
+                Bound::Backward { d_loss, kept: bound("kept"), d_x: bound("d_x") }
+            }
         };
         Self { rows: p.rows as usize, cols: p.cols as usize, x: bound("x"), ids: bound("ids"), pass }
     }
@@ -51,7 +61,7 @@ impl Job for Rows {
         vec![self.rows.div_ceil(self.each())]
     }
 
-    fn run(&self, at: At<'_>, _: usize, task: usize, _: &mut Scratch) {
+    fn run(&self, at: At<'_>, _: usize, task: usize, scratch: &mut Scratch) {
         let some = task * self.each()..((task + 1) * self.each()).min(self.rows);
         let part = |region: Region, each: usize| region.part(some.start * each..some.end * each);
         let (x, ids) = (at.memory.floats(part(self.x, self.cols)), at.memory.floats(part(self.ids, 1)));
@@ -60,8 +70,16 @@ impl Job for Rows {
                 losses(x, ids, at.memory.floats_mut(part(loss, 1)), at.memory.floats_mut(part(sums, 2)));
             }
             Bound::Backward { d_loss, kept, d_x } => {
-                let [d_loss, kept] = [part(d_loss, 1), part(kept, 2)].map(|region| at.memory.floats(region));
-                slopes(x, ids, d_loss, kept, at.memory.floats_mut(part(d_x, self.cols)));
+                let d_loss = match d_loss {
+                    LossSlope::Each(region) => at.memory.floats(part(region, 1)),
+                    LossSlope::Constant(d) => {
+                        scratch.sums.sized(ids.len());
+                        let all = &mut scratch.sums.all_mut()[..ids.len()];
+                        all.fill(d);
+                        all
+                    }
+                };
+                slopes(x, ids, d_loss, at.memory.floats(part(kept, 2)), at.memory.floats_mut(part(d_x, self.cols)));
             }
         }
     }

@@ -58,7 +58,7 @@ impl Builder<'_> {
         match &op.kernel {
             Kernel::Attention(kernel) => Box::new(attention::Heads::new(op, tensors, *kernel)),
             Kernel::Batch(gather, binarise) => Box::new(batch::Rows::new(op, tensors, *gather, *binarise)),
-            Kernel::CrossEntropy(kernel) => Box::new(cross_entropy::Rows::new(op, tensors, kernel.pass)),
+            Kernel::CrossEntropy(kernel) => Box::new(cross_entropy::Rows::new(op, tensors, *kernel)),
             Kernel::Embed(Pass::Forward) => Box::new(embed::Positions::new(op, tensors)),
             Kernel::Embed(Pass::Backward) => Box::new(embed::Table::new(op, tensors)),
             Kernel::Gemm(product) => gemm::job(self, op, product),

@@ -193,6 +193,11 @@ impl BoundProgram {
                 let (stride, offset) = (stride as usize, offset as usize);
                 rows(&values[span.rows.start * stride + offset + first..], stride, width, register);
             }
+            Index::Repeated { rows: each } => {
+                for (row, to) in span.rows.clone().zip(register.chunks_mut(width)) {
+                    to.copy_from_slice(&values[row / each as usize * self.cols + first..][..width]);
+                }
+            }
             Index::PerRow if width == 1 => register.copy_from_slice(&values[span.rows.clone()]),
             Index::PerRow => {
                 for (row, to) in span.rows.clone().zip(register.chunks_mut(width)) {

@@ -284,6 +284,7 @@ fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
         Some(Index::Columns { stride, .. }) => (vec![m, stride as usize], false),
         Some(Index::Levels) => matrix(m, cols, true),
         Some(Index::LevelsOf { rows }) => matrix(m / rows as usize, cols * rows as usize, true),
+        Some(Index::Repeated { rows }) => (vec![m / rows as usize, cols], false),
         Some(Index::PerRow) => (vec![m], false),
         Some(Index::PerColumn) => (vec![cols], false),
         Some(Index::Once) => (vec![1], false),

@@ -11,13 +11,13 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
     if gather == Gather::Classes {
         return classes(call, &p);
     }
-    let (count, width, stride) = (p.count as usize, p.width as usize, p.words as usize);
+    let (count, width, words) = (p.count as usize, p.width as usize, p.words as usize);
     let bytes = gather != Gather::Floats;
-    let batch = if bytes { call.words("x_bytes").len() / stride } else { call.read("x").len() / width };
+    let batch = if bytes { call.words("x_bytes").len() / words } else { call.read("x").len() / width };
     let mut levels = vec![0.0_f32; batch * width];
     for (place, row) in levels.chunks_mut(width).enumerate() {
         let r = place / p.samples as usize;
-        let source = row_of(r, count, p.half_bits, call.step);
+        let source = p.first as usize + row_of(r, count, p.half_bits, call.step);
         let image = match gather {
             Gather::Augmented { flip, .. } => Some(augmented(call, &p, flip, source, r)),
             _ => None,
@@ -27,10 +27,10 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
             let level = if let Some(image) = &image {
                 f32::from(image[d]) / 255.0
             } else if bytes {
-                let word = call.words("bytes")[source * stride + d / 4];
+                let word = call.words("bytes")[source * words + d / 4];
                 f32::from(word.to_le_bytes()[d % 4]) / 255.0
             } else {
-                call.read("floats")[source * width + d].wide() as f32
+                call.read("floats")[source * p.stride as usize + d].wide() as f32
             };
             let level = match binarise {
                 Binarise::Threshold => f32::from(u8::from(level >= 0.5)),
@@ -56,7 +56,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
 
 fn classes<T: Real>(call: &mut Call<'_, T>, p: &BatchParams) {
     let labels = call.words("bytes");
-    let class = |r: usize| labels[row_of(r, p.count as usize, p.half_bits, call.step)];
+    let class = |r: usize| labels[p.first as usize + row_of(r, p.count as usize, p.half_bits, call.step)];
     let row = |r: usize| (0..p.width).map(move |d| if d == class(r) { T::one() } else { T::zero() });
     let x = (0..p.batch as usize).flat_map(row).collect();
     call.write_back("x", x);

@@ -2,17 +2,17 @@
 
 use super::{Call, Real};
 use crate::kernels::cross_entropy::CrossEntropyParams;
-use crate::plan::Pass;
+use crate::plan::{CrossEntropy, Pass};
 
 /// The column of a row's token, if it has one.
 fn token<T: Real>(id: T, cols: usize) -> Option<usize> {
     (id >= T::zero()).then(|| (id.wide() as usize).min(cols - 1))
 }
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pass: Pass) {
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kernel: CrossEntropy) {
     let cols = CrossEntropyParams::of(call.op).cols as usize;
     let (x, ids) = (call.read("x"), call.read("ids"));
-    match pass {
+    match kernel.pass {
         Pass::Forward => {
             let of_row = |(x, id): (&[T], &T)| {
                 let Some(token) = token(*id, cols) else { return (T::zero(), [T::zero(); 2]) };
@@ -25,7 +25,11 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pass: Pass) {
             call.write_back("sums", sums.concat());
         }
         Pass::Backward => {
-            let (d_loss, kept) = (call.read("d_loss"), call.read("kept"));
+            let d_loss = match kernel.d() {
+                Some(d) => vec![T::of(d.into()); ids.len()],
+                None => call.read("d_loss").to_vec(),
+            };
+            let kept = call.read("kept");
             let mut d_x = Vec::with_capacity(x.len());
             for ((x, id), (d, sums)) in x.chunks(cols).zip(ids).zip(d_loss.iter().zip(kept.chunks(2))) {
                 let token = token(*id, cols);

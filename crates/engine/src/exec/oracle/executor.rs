@@ -111,7 +111,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
     let op: &Op = call.op;
     match &op.kernel {
         Kernel::Batch(gather, binarise) => batch::run(call, *gather, *binarise),
-        Kernel::CrossEntropy(kernel) => cross_entropy::run(call, kernel.pass),
+        Kernel::CrossEntropy(kernel) => cross_entropy::run(call, *kernel),
         Kernel::Embed(pass) => embed::run(call, *pass),
         Kernel::Gemm(product) => gemm::run(call, product),
         Kernel::LogSumExp(kernel) => log_sum_exp::run(call, *kernel),

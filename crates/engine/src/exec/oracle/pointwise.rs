@@ -115,6 +115,7 @@ fn elements<T: Real>(
                     values[match *index {
                         Index::Whole | Index::Levels | Index::LevelsOf { .. } => row * cols + col,
                         Index::Columns { stride, offset } => row * stride as usize + offset as usize + col,
+                        Index::Repeated { rows } => row / rows as usize * cols + col,
                         Index::PerRow => row,
                         Index::PerColumn => col,
                         Index::Once => 0,

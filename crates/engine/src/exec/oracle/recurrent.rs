@@ -118,7 +118,12 @@ fn back<T: Real>(call: &mut Call<'_, T>, layer: Layer, kernel: RecurrentKernel) 
                 }
             }
             for u in 0..n {
-                let d_h = d_states[at * n + u] + carry[u] + product[u];
+                let d_state = match kernel.of_end {
+                    true if turn + 1 < steps => T::zero(),
+                    true => d_states[row * n + u],
+                    false => d_states[at * n + u],
+                };
+                let d_h = d_state + carry[u] + product[u];
                 let one = T::one();
                 let (of_gates, of_hidden): ([T; 4], [T; 4]) = match cell {
                     Cell::Gru => {

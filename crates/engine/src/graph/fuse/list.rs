@@ -61,14 +61,16 @@ impl<'a> List<'a> {
 
     /// The places of a rule's pairs that an op can be in: those that share the tensor which the rule is about.
     pub(super) fn pairs(&self, rule: FuseRule, place: usize) -> Vec<(usize, usize)> {
-        use FuseRule::{Bias, Chain, Epilogue, PartialSums, RowSum, Rows};
+        use FuseRule::{Bias, Chain, Epilogue, PartialSums, Repeat, RowSum, Rows};
         let Some(op) = self.op(place) else { return Vec::new() };
         let is_rows = |op: &Op| matches!(op.kernel, Kernel::Reduce(Reduce::Rows(_)));
         let is_columns = |op: &Op| matches!(op.kernel, Kernel::Reduce(Reduce::Columns));
+        let is_pool = |op: &Op| matches!(op.kernel, Kernel::Pool(_));
         let (is_product, is_map) =
             (|op: &Op| op.kernel.gemm().is_some(), |op: &Op| matches!(op.kernel, Kernel::Map(_)));
         let fits = |first: usize, second: usize| match (self.op(first), self.op(second)) {
             (Some(first), Some(second)) => match rule {
+                Repeat => is_pool(first) && is_map(second),
                 Bias | Epilogue => is_product(first) && is_map(second),
                 Chain => is_map(first) && is_map(second),
                 PartialSums => (is_product(first) || is_map(first)) && is_rows(second),
@@ -77,7 +79,7 @@ impl<'a> List<'a> {
             },
             _ => false,
         };
-        if !(is_rows(op) || is_columns(op) || is_product(op) || is_map(op)) {
+        if !(is_rows(op) || is_columns(op) || is_product(op) || is_map(op) || is_pool(op)) {
             return Vec::new();
         }
         let mut others = BTreeSet::new();

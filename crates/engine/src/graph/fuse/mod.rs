@@ -18,6 +18,7 @@ type Apply = fn(&mut List<'_>, usize, usize) -> Option<()>;
 
 fn apply(rule: FuseRule) -> Apply {
     match rule {
+        FuseRule::Repeat => rules::repeat,
         FuseRule::Bias => rules::bias,
         FuseRule::Chain => rules::chain,
         FuseRule::Epilogue => rules::epilogue,

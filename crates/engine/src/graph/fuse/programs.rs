@@ -120,6 +120,20 @@ pub(super) fn has_no_shape(program: &Pointwise) -> bool {
     inputs && program.stores.iter().all(|store| store.index == Index::Whole) && program.sums.is_empty()
 }
 
+/// Whether a program over one element makes the same number wherever it is run.
+pub(super) fn makes_one_number(program: &Pointwise) -> bool {
+    let is_drawn = program.calls.iter().any(|call| call.function.draw().is_some());
+    let adds = program.stores.iter().any(|store| store.accumulate);
+    !is_drawn && !adds && has_no_shape(program)
+}
+
+/// A program over one element, as a part of a program over many: each of them has its numbers.
+pub(super) fn once(mut body: Body) -> Body {
+    body.program.inputs.iter_mut().for_each(|input| input.index = Index::Once);
+    body.program.stores.iter_mut().for_each(|store| store.index = Index::Once);
+    body
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

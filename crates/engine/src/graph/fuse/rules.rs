@@ -1,11 +1,33 @@
 //! The rules. Each makes two ops one, by their places in the list, or does not fit.
 
 use super::list::List;
-use super::programs::{has_no_shape, join, made};
+use super::programs::{has_no_shape, join, made, makes_one_number, once};
 use crate::kernels::{Body, gemm, reduce};
 use crate::plan::{
     Function, FuseRule, Index, Kernel, Op, Orientation, Pointwise, Reduce, StoredValue, TensorId, Value,
 };
+
+pub(super) fn repeat(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (list.op(first)?, list.op(second)?);
+    let Kernel::Pool(pool) = a.kernel else { return None };
+    let rows = pool.repeats()?;
+    let (source, copies) = (a.tensor("source")?, a.tensor("result")?);
+    if list.is_read_elsewhere(copies, [first, second]) {
+        return None;
+    }
+    let mut body = Body::of(b)?;
+    let binding = body.reads.iter().position(|read| *read == copies)?;
+    let of_copies = body.program.inputs.iter_mut().filter(|input| input.binding == binding);
+    for input in of_copies {
+        if input.index != Index::Whole {
+            return None;
+        }
+        input.index = Index::Repeated { rows };
+    }
+    body.reads[binding] = source;
+    let op = list.with_body(b, body)?;
+    list.unite(first, second, op, FuseRule::Repeat)
+}
 
 pub(super) fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let (a, b) = (list.op(first)?, list.op(second)?);
@@ -38,6 +60,15 @@ pub(super) fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<
     let spaces = [list.space(a)?, list.space(b)?];
     let shaped = match spaces {
         [x, y] if x == y => a,
+        [[1, 1], _] if makes_one_number(&of_a.program) => {
+            let is_read_elsewhere = of_a.writes.iter().any(|written| list.is_read_elsewhere(*written, [first, second]));
+            if is_read_elsewhere {
+                return None;
+            }
+            let body = join(list.tensors(), &once(of_a), &of_b)?;
+            let op = list.with_body(b, list.without_dead_stores(body, [first, second]))?;
+            return list.unite(first, second, op, FuseRule::Chain);
+        }
         [x, y] if x[0] * x[1] != y[0] * y[1] => return None,
         _ if has_no_shape(&of_b.program) => a,
         _ if has_no_shape(&of_a.program) => b,

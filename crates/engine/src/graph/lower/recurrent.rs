@@ -27,6 +27,7 @@ impl Lower<'_> {
                 let carry = [shape[0] / layer.steps as usize, layer.cell.state() * self.graph.shape(*of)[1]];
                 let of = Back {
                     d_states: self.matrix(*d)?,
+                    of_end: self.graph.shape(*d) != self.graph.shape(*of),
                     weight: self.matrix(*weight)?,
                     start: start.map(|start| self.matrix(start)).transpose()?,
                     states: self.matrix(*of)?,

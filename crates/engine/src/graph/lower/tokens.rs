@@ -1,7 +1,8 @@
 //! The ops of nodes of tokens.
 
-use super::super::{Kind, Node};
+use super::super::{Kind, Node, Scalar};
 use super::Lower;
+use crate::kernels::cross_entropy::LossGradient;
 use crate::kernels::{cross_entropy, embed};
 use crate::plan::PlanError;
 
@@ -32,10 +33,13 @@ impl Lower<'_> {
                 cross_entropy::cross_entropy(&self.lowering.tensors, name, operands)?
             }
             Kind::CrossEntropyBack { d, of, ids, sums } => {
-                let inputs = [self.tensor(d)?, self.matrix(of)?, self.tensor(ids)?, self.tensor(sums)?];
-                let [d, of, ids, sums] = inputs;
-                let operands = [d, of, ids, sums, self.place(node).tensor];
-                cross_entropy::back(&self.lowering.tensors, name, operands)?
+                let d = match *self.graph.kind(d) {
+                    Kind::Scalar(Scalar::Constant(d)) => LossGradient::Constant(d),
+                    _ => LossGradient::Each(self.tensor(d)?),
+                };
+                let [of, ids, sums] = [self.matrix(of)?, self.tensor(ids)?, self.tensor(sums)?];
+                let d_x = self.place(node).tensor;
+                cross_entropy::back(&self.lowering.tensors, name, d, [of, ids, sums, d_x])?
             }
             _ => return Ok(()),
         };

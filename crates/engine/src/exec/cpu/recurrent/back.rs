@@ -19,6 +19,8 @@ pub(super) struct Layer {
     weight: Region,
     start: Option<Region>,
     d_states: Region,
+    /// Whether only the states after the last turn have a gradient.
+    of_end: bool,
     kept: Region,
     d_gates: Region,
     carry: Region,
@@ -46,6 +48,7 @@ impl Layer {
             weight,
             start,
             d_states,
+            of_end: kernel.of_end,
             kept,
             d_gates,
             carry,
@@ -92,7 +95,10 @@ impl Layer {
             let d_h = &mut tile[number * sizes.stride()..][..some.len()];
             let place = row * sizes.steps + sizes.time(turn);
             let before = turn.checked_sub(1).map(|before| row * sizes.steps + sizes.time(before));
-            add(d_h, row_of(at, self.d_states, place, (0, 1), units, &some));
+            if !self.of_end || is_first {
+                let place = if self.of_end { row } else { place };
+                add(d_h, row_of(at, self.d_states, place, (0, 1), units, &some));
+            }
             let state = self.cell.state();
             let carry = |part: usize| row_mut(at, self.carry, row, (part, state), units, &some);
             if !is_first {
