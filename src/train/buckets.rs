@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn the_division_is_the_best_one_of_all() {
         let lengths: Vec<usize> =
-            (0..300).map(|i: usize| 1 + (i * i) % 11 + if i % 7 == 0 { 20 + i % 3 } else { 0 }).collect();
+            (0..300).map(|i: usize| 1 + (i * i) % 11 + if i.is_multiple_of(7) { 20 + i % 3 } else { 0 }).collect();
         let longest = *lengths.iter().max().unwrap();
         let upto = |length: usize| lengths.iter().filter(|own| **own <= length).count();
         let mut best = usize::MAX;
