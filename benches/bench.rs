@@ -1,5 +1,6 @@
 //! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in
 //! one run, so that each figure can be given as a share of its roof. `WGVAE_DEVICE` chooses the device.
+//! `cargo bench -- --test` runs each benchmark once: nothing is tuned, and its figures say little.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -34,9 +35,15 @@ fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u
     started.elapsed()
 }
 
+/// Whether each benchmark is only to run once.
+fn once() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
 /// Seconds per step: the best of several batches of steps.
 fn seconds(executor: &mut Executor, plan: PlanId, step: &StepScalars) -> f64 {
-    executor.step_seconds(plan, step, Duration::from_millis(150)).expect("the device runs the plan")
+    let patience = if once() { Duration::ZERO } else { Duration::from_millis(150) };
+    executor.step_seconds(plan, step, patience).expect("the device runs the plan")
 }
 
 fn executor_for(device: &OpenDevice, case: &Case, tuning: TuningTable) -> Executor {
@@ -82,6 +89,12 @@ fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) ->
     let with_baselines = case.name.contains(BASELINES);
     if with_baselines {
         variants = GemmVariant::eligible(op, gpu.capabilities());
+    }
+    // Compiling a variant can take a second, and tests compare all of them with the oracle.
+    if once() {
+        variants.truncate(1);
+    }
+    if with_baselines {
         variants.extend([GemmVariant::Naive, GemmVariant::Plain]);
     }
     let mut timed: Vec<(f64, GemmVariant)> = Vec::new();
@@ -140,7 +153,7 @@ fn bench_cases(criterion: &mut Criterion, device: &OpenDevice, wanted: &dyn Fn(&
 }
 
 fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&str) -> bool) {
-    for (preset, _) in PRESETS {
+    for (number, (preset, _)) in PRESETS.iter().enumerate() {
         let name = format!("step/{preset}");
         if !wanted(&name) {
             continue;
@@ -152,9 +165,13 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let spec = config.vae_spec(data.shape).unwrap();
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.at(vae.plans.train).totals(&vae.program.tensors);
-        let device = OpenDevice::for_program(selected, &vae.program, false).expect("the device opens");
+        // An adapter compiles most of a thousand shaders for all presets, as it does for the tests.
+        let device = match once() && number > 0 {
+            true => OpenDevice::Cpu,
+            false => OpenDevice::for_program(selected, &vae.program, false).expect("the device opens"),
+        };
         let mut options = GpuOptions::default();
-        if let Some(gpu) = device.gpu() {
+        if let Some(gpu) = device.gpu().filter(|_| !once()) {
             let ops = &vae.program.at(vae.plans.train).ops;
             tuner::tune(gpu, ops, &mut options.tuning, false, &mut |_| {}).expect("the tuner runs");
         }

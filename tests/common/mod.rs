@@ -53,6 +53,12 @@ pub fn devices() -> impl Iterator<Item = OpenDevice> {
     [OpenDevice::Cpu].into_iter().chain(gpu().map(OpenDevice::Adapter))
 }
 
+/// Set by `scripts/soak`. A software adapter compiles a shader for a quarter of a second, and there are thousands: where two shaders
+/// differ in nothing that a test is about, CI compiles one of them.
+pub fn every_shader() -> bool {
+    std::env::var_os("WGVAE_EVERY_SHADER").is_some()
+}
+
 /// Reports a skipped test on stderr directly, because the test harness hides the output of a passing test.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_string();

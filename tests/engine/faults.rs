@@ -407,8 +407,11 @@ fn every_planted_fault_is_found() {
     for family in Family::ALL {
         assert!(FAULTS.iter().any(|f| f.0 == family), "no fault for {family:?}");
     }
-    let of_families = FAULTS.iter().flat_map(|(family, prefix, find, replace, targets)| {
+    let of_families = FAULTS.iter().enumerate().flat_map(|(number, (family, prefix, find, replace, targets))| {
         let planted = |target| Planted { family: *family, prefix, find, replace, target, variant: None };
+        // Where targets share a text, one case is to find the fault on either.
+        let one = number % targets.len();
+        let targets = if common::every_shader() { *targets } else { &targets[one..=one] };
         targets.iter().map(move |target| planted(*target))
     });
     let of_variants = FAULTS_OF_VARIANTS.iter().map(|(variant, prefix, find, replace)| {

@@ -234,13 +234,17 @@ fn steps(config: &Config, sizes: Sizes, [fuse, bytes]: [bool; 2], run: impl FnOn
     found
 }
 
-/// Compares the fused plan with the lowered one, and both with what devices make of them.
-fn compare(name: &str, config: &Config, sizes: Sizes, bytes: bool, devices: &[OpenDevice]) {
+/// Compares the fused plan with the lowered one, and both with what the processor makes of them; and with what the adapter makes of
+/// one or both.
+fn compare(name: &str, config: &Config, sizes: Sizes, bytes: bool, devices: &[OpenDevice], on_adapter: &[bool]) {
     let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
     let expected = steps(config, sizes, [false, bytes], exact);
     // Weights and means are read as f32.
     same(name, &steps(config, sizes, [true, bytes], exact), &expected, 1e-7);
-    for ((number, device), fuse) in devices.iter().enumerate().flat_map(|on| [(on, false), (on, true)]) {
+    let runs = devices.iter().enumerate().flat_map(|on| [(on, false), (on, true)]);
+    for ((number, device), fuse) in
+        runs.filter(|((_, device), fuse)| device.gpu().is_none() || on_adapter.contains(fuse))
+    {
         let compile = |program| device.compile(program, &GpuOptions::default()).unwrap();
         let on = format!("{name} on device {number}, fused: {fuse}");
         same(&on, &steps(config, sizes, [fuse, bytes], compile), &expected, 1e-5);
@@ -250,11 +254,18 @@ fn compare(name: &str, config: &Config, sizes: Sizes, bytes: bool, devices: &[Op
 #[test]
 fn fused_is_as_it_was_lowered() {
     let devices: Vec<OpenDevice> = common::devices().collect();
-    for (name, config) in configs() {
+    for (number, (name, config)) in configs().into_iter().enumerate() {
         // Texts are numbers of tokens, and values of series have gaps.
         let is_sequence = config.model.likelihood == Likelihood::Tokens || is_of_series(&config);
         for bytes in [true, false].into_iter().filter(|bytes| !bytes || !is_sequence) {
-            compare(&name, &config, Sizes::USUAL, bytes, &devices);
+            // The adapter runs each model as it is trained, on bytes or on floats, and each third as it was lowered.
+            let on_adapter: &[bool] = match (bytes == (number % 2 == 0) || is_sequence, number % 3) {
+                _ if common::every_shader() => &[false, true],
+                (false, _) => &[],
+                (true, 0) => &[false, true],
+                (true, _) => &[true],
+            };
+            compare(&name, &config, Sizes::USUAL, bytes, &devices, on_adapter);
         }
     }
 }
@@ -279,7 +290,7 @@ fn sequences_of_odd_sizes_are_as_they_were_lowered() {
             let config = config(&format!("[model]\n{model}\nlatent = 1\n{train}"));
             // Shaders of one size find what those of the others would.
             let on = if name == "long" { &devices[..] } else { &devices[..1] };
-            compare(name, &config, sizes, false, on);
+            compare(name, &config, sizes, false, on, &[false, true]);
         }
     }
 }
