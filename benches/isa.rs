@@ -22,30 +22,22 @@ fn main() {
         families = ["gfx1100", "navi21", "vega10"].map(String::from).to_vec();
     }
     let kernels = isa::of_presets(true);
-    for family in families {
+    let all: Vec<&isa::Shader> = kernels.values().flatten().collect();
+    let compile = |family: &String| {
         let child = Command::new(std::env::current_exe().expect("this program"));
-        let all: Vec<&isa::Shader> = kernels.values().flatten().collect();
-        let found = isa::compile(child, &family, &all).expect("RADV compiles them");
-        println!("\n{family}, {}\n", found.driver);
-        println!(
-            "| kernel | shaders | VGPRs | shared bytes | waves a SIMD | spilled | instructions | single waits in a row |"
-        );
-        println!("|---|---|---|---|---|---|---|---|");
-        let mut rest = found.usages.as_slice();
-        for (name, shaders) in &kernels {
-            let (usages, others) = rest.split_at(shaders.len());
-            rest = others;
-            let worst = Usage::worst(usages);
-            println!(
-                "| {name} | {} | {} | {} | {} | {} | {} | {} |",
-                usages.len(),
-                worst.vgprs,
-                worst.shared,
-                worst.waves,
-                worst.spilled,
-                worst.instructions,
-                worst.waits,
-            );
-        }
+        isa::compile(child, family, &all).expect("RADV compiles them")
+    };
+    let found: Vec<isa::Found> = families.iter().map(compile).collect();
+    println!("{}: VGPRs, waves a SIMD, spilled registers, waits with one load each in a row\n", found[0].driver);
+    println!("| kernel | shaders | shared bytes | {} |", families.join(" | "));
+    println!("|---|---|---|{}", "---|".repeat(families.len()));
+    let mut first = 0;
+    for (name, shaders) in &kernels {
+        let worst = found.iter().map(|found| Usage::worst(&found.usages[first..][..shaders.len()]));
+        let worst: Vec<Usage> = worst.collect();
+        let cell = |Usage { vgprs, waves, spilled, waits, .. }: &Usage| format!("{vgprs}, {waves}, {spilled}, {waits}");
+        let cells: Vec<String> = worst.iter().map(cell).collect();
+        println!("| {name} | {} | {} | {} |", shaders.len(), worst[0].shared, cells.join(" | "));
+        first += shaders.len();
     }
 }
