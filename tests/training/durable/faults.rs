@@ -155,7 +155,9 @@ fn a_lost_device_ends_the_run_in_order() {
     assert!(child("whole", u64::MAX).status.success());
     let expected = model(&folder.path().join("whole"));
     let mut lost = 0;
-    for number in 0..kills() {
+    // Each opens an adapter twice: half a second.
+    let count = if kills() > 100 { kills() } else { kills() / 2 };
+    for number in 0..count {
         let name = number.to_string();
         let at = random(9, number, 58);
         let output = child(&name, at);
@@ -186,7 +188,7 @@ fn a_lost_device_ends_the_run_in_order() {
         }
         assert!(model(&path) == expected, "lost after step {at}: another model");
     }
-    assert!(lost > kills() / 2, "{lost}");
+    assert!(lost > count / 2, "{lost}");
 }
 
 /// A number that is not finite, anywhere in the weights or the moments, is found before it is saved: training goes back and
