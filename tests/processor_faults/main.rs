@@ -62,8 +62,9 @@ fn every_planted_fault_is_found() {
     let root = target.join("processor_faults");
     let _ = fs::remove_dir_all(&root);
     let manifests = ["crates/engine/Cargo.toml", "crates/data/Cargo.toml"];
-    let parts = ["crates/engine/src", "shaders", "benches/bench.rs", "tests/processor_faults/faults.rs"];
-    for part in manifests.into_iter().chain(parts) {
+    let benches = ["benches/bench.rs", "benches/isa.rs"];
+    let parts = ["crates/engine/src", "shaders", "tests/processor_faults/faults.rs"];
+    for part in manifests.into_iter().chain(benches).chain(parts) {
         copy(&project.join(part), &root.join(part));
     }
     copy(&project.join("tests/processor_faults/runner.rs"), &root.join("examples/faults.rs"));
