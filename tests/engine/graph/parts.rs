@@ -273,3 +273,32 @@ fn logarithms_of_probabilities() {
     };
     model(build).check("logarithms of probabilities");
 }
+
+/// Rows that each stand for several: in a map, behind a product, and in another shape, in which they are no rows; and numbers made of
+/// numbers, which every element has.
+#[test]
+fn rows_and_numbers_that_many_elements_share() {
+    for [rows, times, cols] in [[3, 4, 5], [2, 3, 4], [3, 3, 1], [1, 4, 1], [4, 1, 3]] {
+        let build = |g: &mut Graph| {
+            let x = g.input("x", [rows * times, cols], false);
+            let z = g.input("z", [rows, cols], false);
+            let (made, _) = dense(g, "made", z, cols);
+            let repeated = g.repeat("repeated", made, times);
+            let sum = g.sum_of("sum", x, repeated);
+            let (behind, _) = dense(g, "behind", x, cols);
+            let behind = g.sum_of("behind with rows", behind, repeated);
+            // All of a row's copies are one row of as many columns.
+            let flat = g.reshape(repeated, [rows, times * cols]);
+            let (of_row, _) = dense(g, "of row", z, times * cols);
+            let across = g.map("across", Function::Multiply, &[of_row, flat]);
+            let across = g.reshape(across, [rows * times, cols]);
+            let [first, second] = ["first", "second"].map(|name| parameter(g, name, &[1]));
+            let number = g.map("number", Function::Multiply, &[first, second]);
+            let scaled = g.map("scaled", Function::Multiply, &[sum, number]);
+            let both = g.sum_of("both", scaled, behind);
+            let output = g.sum_of("output", both, across);
+            Definition { inputs: vec![x, z], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+        };
+        model(build).check(&format!("{rows} rows {times} times, {cols} columns"));
+    }
+}

@@ -84,6 +84,7 @@ impl Body {
                     let within = offset % stride + cols <= stride && offset + (rows - 1) * stride < tensor.len();
                     within && (shape.len() == 1 || shape[1] == stride)
                 }
+                (Index::Repeated { rows: each }, shape) => rows.is_multiple_of(each as usize) && *shape == expected[..],
                 (_, shape) => extents(shape) == extents(&expected),
             };
             if !fits {

@@ -12,7 +12,9 @@ pub(super) fn repeat(list: &mut List<'_>, first: usize, second: usize) -> Option
     let Kernel::Pool(pool) = a.kernel else { return None };
     let rows = pool.repeats()?;
     let (source, copies) = (a.tensor("source")?, a.tensor("result")?);
-    if list.is_read_elsewhere(copies, [first, second]) {
+    // In another shape, rows of the copies are not rows of the map.
+    let is_shaped_alike = list.space(b)?[..] == list.tensors().get(copies).shape[..];
+    if !is_shaped_alike || list.is_read_elsewhere(copies, [first, second]) {
         return None;
     }
     let mut body = Body::of(b)?;
