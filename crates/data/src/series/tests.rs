@@ -216,6 +216,22 @@ fn files_of_the_archive_are_read() {
     }
     let data = Dataset::load(folder.path().to_str().unwrap()).unwrap();
     assert_eq!((data.train.rows, data.test.rows), (4, 3));
+    // Of several data sets, the one that is named as the folder is.
+    for part in ["TRAIN", "TEST"] {
+        let [of_two, of_other] = ["Two", "Other"].map(|name| folder.path().join(format!("{name}_{part}.ts")));
+        std::fs::copy(of_two, of_other).unwrap();
+    }
+    let error = Dataset::load(folder.path().to_str().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("the series of 2 data sets (other, two): give each a folder of its own"), "{error}");
+    let named = folder.path().join("two");
+    std::fs::create_dir(&named).unwrap();
+    for (name, rows) in [("Two", ""), ("Other", "1,2,3:0,1,2:up\n")] {
+        for part in ["TRAIN", "TEST"] {
+            std::fs::write(named.join(format!("{name}_{part}.ts")), format!("{TS}{rows}")).unwrap();
+        }
+    }
+    let data = Dataset::load(named.to_str().unwrap()).unwrap();
+    assert_eq!((data.train.rows, data.test.rows), (4, 4));
     for (text, reason) in [
         ("@problemName x\n1,2:a\n", "`1,2:a` stands before its line `@data`"),
         ("@problemName x\n", "it has no line `@data`"),

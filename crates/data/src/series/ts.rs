@@ -27,7 +27,8 @@ pub fn read(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     all.finish()
 }
 
-/// Reads the training and the test rows of a folder; none where it has no such files.
+/// Reads the training and the test rows of a folder; none where it has no such files. Of several data sets it takes the one that is named
+/// as the folder is.
 pub fn folder(path: &Path, request: &Request<'_>) -> Result<Option<Raw>, DataError> {
     let Ok(entries) = std::fs::read_dir(path) else { return Ok(None) };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -38,15 +39,32 @@ pub fn folder(path: &Path, request: &Request<'_>) -> Result<Option<Raw>, DataErr
     };
     let of = |end: &str| files.iter().filter_map(|file| Some((ends(file, end)?, file))).collect::<Vec<_>>();
     let (train, test) = (of("_train.ts"), of("_test.ts"));
-    match (&train[..], &test[..]) {
-        ([(name, train)], [(same, test)]) if name == same => {
-            let mut all = Reading::new(path, request);
-            all.file(train, false)?;
-            all.file(test, true)?;
-            all.finish().map(Some)
-        }
-        _ => Ok(None),
-    }
+    let both = |(name, train): &(String, &PathBuf)| {
+        let (_, test) = test.iter().find(|(same, _)| same == name)?;
+        Some((name.clone(), (*train).clone(), (*test).clone()))
+    };
+    let sets: Vec<(String, PathBuf, PathBuf)> = train.iter().filter_map(both).collect();
+    let of_folder = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let (train, test) = match &sets[..] {
+        [] => return Ok(None),
+        [(_, train, test)] => (train, test),
+        _ => match sets.iter().find(|(name, ..)| Some(name) == of_folder.as_ref()) {
+            Some((_, train, test)) => (train, test),
+            None => {
+                let names: Vec<String> = sets.iter().map(|(name, ..)| shown(name)).collect();
+                let reason = format!(
+                    "it has the series of {} data sets ({}): give each a folder of its own",
+                    sets.len(),
+                    names.join(", ")
+                );
+                return Err(DataError::Format { path: path.to_path_buf(), kind: "folder of one data set", reason });
+            }
+        },
+    };
+    let mut all = Reading::new(path, request);
+    all.file(train, false)?;
+    all.file(test, true)?;
+    all.finish().map(Some)
 }
 
 struct Reading<'a> {
